@@ -1,0 +1,78 @@
+"""Awaitable twins of ``wait`` and ``sleep``, for flows written with ``async def``."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, TypeVar, overload
+
+from kitaru.engine.async_flow import AsyncRun
+from kitaru.engine.scope import FlowScope
+from kitaru.engine.waiting import Pending
+from kitaru.errors import KitaruUsageError
+from kitaru.waits import Question, Seconds, flow_scope, pending_question, pending_timer, seconds_of
+
+__all__ = ["sleep", "wait"]
+
+T = TypeVar("T")
+
+
+def _open(scope: FlowScope, pending: Pending, what: str) -> Coroutine[Any, Any, Any]:
+    run = scope.run
+    if not isinstance(run, AsyncRun):
+        raise KitaruUsageError(
+            f"kitaru.aio.{what} needs an async flow, and {run.code.name!r} is a sync one. Write `kitaru.{what}`."
+        )
+    return run.open_wait(pending)
+
+
+@overload
+def wait(
+    name: str | None = None,
+    question: str | None = None,
+    *,
+    timeout: float | None = None,
+    metadata: dict[str, Any] | None = None,
+    expires: Seconds | None = None,
+) -> Coroutine[Any, Any, bool]: ...
+@overload
+def wait(
+    name: str | None = None,
+    question: str | None = None,
+    schema: type[T] = ...,
+    timeout: float | None = None,
+    metadata: dict[str, Any] | None = None,
+    expires: Seconds | None = None,
+) -> Coroutine[Any, Any, T]: ...
+@overload
+def wait(
+    name: str | None = None,
+    question: str | None = None,
+    schema: Any = ...,
+    timeout: float | None = None,
+    metadata: dict[str, Any] | None = None,
+    expires: Seconds | None = None,
+) -> Coroutine[Any, Any, Any]: ...
+def wait(
+    name: str | None = None,
+    question: str | None = None,
+    schema: Any = bool,
+    timeout: float | None = None,
+    metadata: dict[str, Any] | None = None,
+    expires: Seconds | None = None,
+) -> Coroutine[Any, Any, Any]:
+    """As ``kitaru.wait``, to be awaited; ``asyncio.gather`` over several is answered in any order.
+
+    Raises:
+        KitaruUsageError: in a sync flow.
+
+    Example:
+        >>> # legal, brand = await asyncio.gather(aio.wait("legal"), aio.wait("brand"))
+    """
+    scope = flow_scope("aio.wait()")
+    return _open(scope, pending_question(scope, Question(name, question, schema, timeout, metadata, expires)), "wait(…)")
+
+
+def sleep(duration: Seconds) -> Coroutine[Any, Any, None]:
+    """As ``kitaru.sleep``, to be awaited: a durable timer, ``duration`` in seconds or as a timedelta."""
+    scope = flow_scope("aio.sleep()")
+    return _open(scope, pending_timer(scope, seconds_of(duration)), "sleep(…)")

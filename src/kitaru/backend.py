@@ -1,0 +1,57 @@
+"""This process's connection: one store, its values, and its runner, opened on first use."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+
+from kitaru import config
+from kitaru.engine.runner import Runner
+from kitaru.engine.vault import Vault
+from kitaru.home import home
+from kitaru.store import open_store
+from kitaru.store.protocol import Store
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What flows, clients and the CLI work on."""
+
+    store: Store
+    vault: Vault
+    runner: Runner
+    objects_url: str
+
+
+_lock = threading.Lock()
+_open: dict[tuple[int, str, str], Backend] = {}
+
+
+def backend() -> Backend:
+    """The backend of the current settings.
+
+    Raises:
+        KitaruBackendError: when the database cannot be reached.
+    """
+    url = config.database_url()
+    objects = config.artifact_store(url)
+    key = (os.getpid(), url, objects)
+    found = _open.get(key)
+    if found is None:
+        with _lock:
+            found = _open.get(key) or _connect(url, objects)
+            _open[key] = found
+    return found
+
+
+def _connect(url: str, objects: str) -> Backend:
+    store = open_store(url)
+    vault = Vault(store, objects, allow_pickle=bool(config.setting("allow_pickle")))
+    return Backend(store, vault, Runner(store, vault, home() / "runners", _launch_ready), objects)
+
+
+def _launch_ready(exec_ids: list[str]) -> None:
+    from kitaru.runners.local import launch_all
+
+    launch_all(backend().store, exec_ids)

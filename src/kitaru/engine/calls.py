@@ -1,0 +1,166 @@
+"""One durable call: its identity and inputs, what its body did, and the record of it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+from kitaru.engine.backoff import Backoff
+from kitaru.engine.code_digest import code_digest
+from kitaru.engine.vault import EMBEDDED_BYTES, Vault
+from kitaru.errors import KitaruUsageError
+from kitaru.payloads import encode, immutable, is_opaque
+from kitaru.store.records import ArtifactRecord, Blob, CallRecord, JsonDict, payload_to_json
+
+OPAQUE_PREVIEW = 200
+
+
+@dataclass(frozen=True)
+class CallSpec:
+    """A checkpoint as the engine runs it. Times are in seconds; ``retries`` counts the attempts after the first."""
+
+    name: str
+    function: Callable[..., Any]
+    signature: inspect.Signature
+    is_async: bool
+    retries: int = 0
+    backoff: Backoff = field(default_factory=Backoff)
+    timeout: float | None = None
+    label: str | None = None
+    cache: bool | None = None
+
+    @cached_property
+    def code(self) -> str:
+        """The code's digest; ``?…`` when something it reaches could not be resolved, which never counts as equal."""
+        found = code_digest(self.function)
+        return found.digest if found.resolved else f"?{found.digest}"
+
+
+@dataclass(slots=True)
+class Call:
+    """A call that the flow made: numbered, its inputs bound and digested, its body not yet run."""
+
+    call_id: str
+    position: int
+    kind: str
+    name: str
+    inputs: JsonDict | None = None
+    blobs: list[Blob] = field(default_factory=list[Blob])
+    spec: CallSpec | None = None
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def code(self) -> str | None:
+        """The digest of the code behind the call, for checkpoints."""
+        return self.spec.code if self.spec else None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a body did: a value, or the exception it raised."""
+
+    value: Any = None
+    error: BaseException | None = None
+    attempts: int = 1
+    started_at: float = 0.0
+    ended_at: float = 0.0
+    metadata: JsonDict = field(default_factory=dict[str, Any])
+    artifacts: Sequence[ArtifactRecord] = ()
+    blobs: Sequence[Blob] = ()
+
+
+def bind(
+    spec: CallSpec, args: tuple[Any, ...], kwargs: dict[str, Any], vault: Vault, sources: dict[str, str]
+) -> tuple[JsonDict, list[Blob], tuple[Any, ...], dict[str, Any]]:
+    """Bind arguments to parameters, digest them, and copy the mutable ones.
+
+    The body works on copies, so that what it does to an argument is as invisible on the first run as on a resume.
+    Raises ``KitaruUsageError`` when the arguments do not fit the signature.
+    """
+    try:
+        bound = spec.signature.bind(*args, **kwargs)
+    except TypeError as error:
+        raise KitaruUsageError(
+            f"Checkpoint {spec.name!r} was called with wrong arguments: {error}. Its signature is "
+            f"{spec.name}{spec.signature}."
+        ) from error
+    inputs: JsonDict = {}
+    blobs: list[Blob] = []
+    bound.apply_defaults()
+    for parameter, value in bound.arguments.items():
+        inputs[parameter], copied = _input(value, vault, sources, blobs)
+        bound.arguments[parameter] = copied
+    return inputs, blobs, bound.args, bound.kwargs
+
+
+def _input(value: Any, vault: Vault, sources: dict[str, str], blobs: list[Blob]) -> tuple[JsonDict, Any]:
+    try:
+        encoded = encode(value, allow_pickle=False)
+    except KitaruUsageError:
+        # Cannot be said without pickle: shown, but not compared, not copied and never cached.
+        return {"d": "", "o": 1, "t": type(value).__qualname__, "p": repr(value)[:OPAQUE_PREVIEW]}, value
+    source = sources.get(encoded.digest)
+    if source is not None:
+        form: JsonDict = {
+            "d": encoded.digest,
+            "c": encoded.codec,
+            "n": encoded.size,
+            "t": encoded.type,
+            "m": encoded.media_type,
+            "l": "call",
+            "f": [source],
+        }
+        if encoded.preview is not None:
+            form["p"] = encoded.preview
+    else:
+        payload, kept = vault.keep(encoded, inline=EMBEDDED_BYTES)
+        form = payload_to_json(payload)
+        blobs.extend(kept)
+    if is_opaque(encoded):
+        form["o"] = 1
+    if immutable(value):
+        return form, value
+    return form, vault.decode_encoded(encoded)
+
+
+def cache_key(flow_name: str, call: Call) -> str | None:
+    """What makes two calls of a flow equal: name, code and inputs; None when one of them cannot be compared."""
+    code = call.code
+    if code is None or code.startswith("?"):
+        return None
+    digest = blake2b(digest_size=20)
+    digest.update(f"{flow_name}\0{call.name}\0{code}".encode())
+    for parameter, form in (call.inputs or {}).items():
+        if form.get("o"):
+            return None
+        digest.update(f"\0{parameter}={form['d']}".encode())
+    return digest.hexdigest()
+
+
+def ended_record(call: Call, outcome: Outcome, key: str | None) -> CallRecord:
+    """The record of a call that ended, without its output or error."""
+    info: JsonDict = {}
+    if call.spec and call.spec.label:
+        info["type"] = call.spec.label
+    if outcome.metadata:
+        info["metadata"] = outcome.metadata
+    return CallRecord(
+        seq=0,
+        call_id=call.call_id,
+        position=call.position,
+        kind=call.kind,
+        name=call.name,
+        status="completed" if outcome.error is None else "failed",
+        attempts=outcome.attempts,
+        inputs=call.inputs,
+        code_digest=call.code,
+        cache_key=key,
+        started_at=outcome.started_at,
+        ended_at=outcome.ended_at,
+        info=info or None,
+    )

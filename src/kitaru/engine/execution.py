@@ -1,0 +1,229 @@
+"""Runs one execution from taking its lease to its end or its suspension."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from concurrent.futures import thread as _executor_threads  # imported first: see join_flows
+from dataclasses import dataclass, field
+from typing import Any
+
+from kitaru.engine.attempts import pause
+from kitaru.engine.backoff import Backoff
+from kitaru.engine.journal import Journal
+from kitaru.engine.replay import ReplayPlan, Reuse
+from kitaru.engine.run import FlowCode, Run
+from kitaru.engine.runner import Runner
+from kitaru.engine.signals import Cancelled, FlowSignal, LeaseLost, Stopped, StorageLost, Suspended, TimedOut
+from kitaru.engine.waiting import Prompt
+from kitaru.errors import FailureOrigin, KitaruBackendError, KitaruUsageError
+from kitaru.payloads import describe
+from kitaru.store.protocol import Fenced
+from kitaru.store.records import AttemptRecord, Blob, ExecutionRecord, Finish, JsonDict, Payload, Status
+
+logger = logging.getLogger("kitaru")
+
+CRASH_LIMIT = 5
+FLOW_ATTEMPT = ""
+"""The call id under which failed attempts of a whole flow are kept."""
+
+
+@dataclass
+class Session:
+    """An execution that this process runs, on a thread of its own."""
+
+    runner: Runner
+    execution: ExecutionRecord
+    code: FlowCode
+    prompt: Prompt | None = None
+    fresh: bool = False
+    storage_error: BaseException | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
+    run: Run | None = None
+    _delay: float = 0.0
+
+    def start(self) -> None:
+        """Run on a new thread that the interpreter waits for."""
+        _register_join()
+        self._thread = threading.Thread(target=self.main, name=self.execution.exec_id, daemon=True)
+        _sessions.add(self)
+        self._thread.start()
+
+    def main(self) -> None:
+        """Run until the execution ends, suspends, or is lost; every outcome but a loss is in the store then."""
+        try:
+            self._main()
+        except KitaruBackendError as error:
+            self.storage_error = error
+            logger.error("kitaru: execution %s stopped: %s", self.execution.exec_id, error)
+        finally:
+            self.ended.set()
+            _sessions.discard(self)
+
+    def _main(self) -> None:
+        while True:
+            if self.execution.takeovers >= CRASH_LIMIT:
+                self._fail_crash_loop()
+                return
+            run = self.run = self._new_run()
+            self.runner.hold(run)
+            if self.execution.cancel_requested:
+                run.interrupt(Cancelled(run.exec_id))
+            result: Any = None
+            error: BaseException | None = None
+            try:
+                pause(run, self._delay)
+                result = run.main()
+            except BaseException as raised:
+                error = raised
+            if not self._end(run, result, error):
+                return
+
+    def _new_run(self) -> Run:
+        row, runner = self.execution, self.runner
+        plan = row.spec.get("replay")
+        reuse = Reuse(runner.store, ReplayPlan.from_json(plan)) if plan else None
+        journal = Journal(runner.store, row.exec_id, row.epoch, reuse, fresh=self.fresh)
+        kind: Any
+        if self.code.is_async:
+            from kitaru.engine.async_flow import AsyncRun as kind
+        else:
+            from kitaru.engine.sync_flow import SyncRun as kind
+        return kind(
+            row,
+            self.code,
+            runner.store,
+            runner.vault,
+            runner,
+            journal,
+            cache_default=bool(row.spec.get("cache")),
+            prompt=self.prompt,
+        )
+
+    def _end(self, run: Run, result: Any, error: BaseException | None) -> bool:
+        """Record how it ended. True: the flow's own retries say to run it again now."""
+        self.fresh = False
+        signal = run.signal
+        if isinstance(signal, Suspended):
+            return False
+        if isinstance(signal, LeaseLost):
+            self.runner.let_go(run)
+            logger.warning("kitaru: %s", signal)
+            return False
+        if isinstance(signal, StorageLost):
+            self.runner.let_go(run)
+            self.storage_error = signal.cause
+            logger.error("kitaru: %s; go on with `kitaru executions resume %s`", signal, run.exec_id)
+            return False
+        if isinstance(signal, Stopped):
+            self.runner.flush()
+            self.runner.let_go(run)
+            self.runner.store.release(run.exec_id, run.journal.epoch)
+            return False
+        return self._finish(run, result, error, signal)
+
+    def _finish(self, run: Run, result: Any, error: BaseException | None, signal: FlowSignal | None) -> bool:
+        end = Finish(run.exec_id, run.journal.epoch, Status.COMPLETED, active_seconds=run.active_seconds)
+        if isinstance(signal, Cancelled):
+            end.status, end.failure = Status.CANCELLED, told(signal, FailureOrigin.CANCELLED)
+        elif isinstance(signal, TimedOut):
+            end.status, end.failure = Status.FAILED, told(signal, FailureOrigin.TIMEOUT)
+        elif error is not None:
+            end.status, end.failure = Status.FAILED, run.failure(error)
+        else:
+            self._keep_result(run, end, result)
+        self.runner.flush()
+        try:
+            if end.status is Status.FAILED and signal is None and self._void_for_retry(run, end.failure or {}):
+                return True
+            ready = self.runner.store.finish(end)
+        except Fenced:
+            logger.warning("kitaru: %s", LeaseLost(run.exec_id))
+            return False
+        finally:
+            self.runner.let_go(run)
+        if ready:
+            self.runner.on_ready(ready)
+        return False
+
+    def _keep_result(self, run: Run, end: Finish, result: Any) -> None:
+        try:
+            payload, blobs = run.vault.put(result)
+        except KitaruUsageError as unencodable:
+            end.status = Status.FAILED
+            end.failure = run.failure(KitaruUsageError(f"The flow's result cannot be stored: {unencodable}"))
+            return
+        end.result, end.blobs = payload, blobs
+
+    def _void_for_retry(self, run: Run, failure: JsonDict) -> bool:
+        retries = run.execution.spec.get("retries") or 0
+        done = run.journal.attempts.get(FLOW_ATTEMPT, 0)
+        if done >= retries or failure["origin"] == FailureOrigin.DIVERGENCE:
+            return False
+        attempt = AttemptRecord(FLOW_ATTEMPT, done + 1, failure, ended_at=time.time())
+        self.runner.store.void(run.exec_id, run.journal.epoch, failure["calls"], attempt)
+        self._delay = Backoff().seconds(done + 1)
+        return True
+
+    def _fail_crash_loop(self) -> None:
+        row, store = self.execution, self.runner.store
+        calls = [start.call_id for start in store.reads.starts(row.exec_id)]
+        named = f" in {', '.join(repr(c) for c in calls)}" if calls else " before any call was told to have started"
+        failure: JsonDict = {
+            "origin": FailureOrigin.CRASH_LOOP,
+            "type": "crash_loop",
+            "message": f"The runner died {row.takeovers} times{named} without getting further. Fix the cause, then "
+            f"`kitaru executions retry {row.exec_id}`.",
+            "calls": calls,
+        }
+        ready = store.finish(Finish(row.exec_id, row.epoch, Status.FAILED, failure=failure))
+        self.runner.on_ready(ready)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+def told(signal: FlowSignal, origin: FailureOrigin) -> JsonDict:
+    """The failure that a signal leaves."""
+    described = describe(signal)
+    return {"origin": origin, "type": described["type"], "message": str(signal), "calls": []}
+
+
+_sessions: set[Session] = set()
+_registered = False
+
+
+def _register_join() -> None:
+    """Let the interpreter wait for running flows before it shuts down the thread pools that they use.
+
+    ``threading._register_atexit`` is what concurrent.futures itself uses; later registrations run first, so its own
+    must be in place before ours: hence the import at the top.
+    """
+    global _registered
+    if not _registered:
+        _registered = True
+        assert _executor_threads is not None
+        threading._register_atexit(join_flows)  # type: ignore[attr-defined]  # there is no public hook that early
+
+
+def join_flows() -> None:
+    """Wait for the flows of this process to end or suspend. Ctrl-C stops them: they can be resumed."""
+    try:
+        while _sessions:
+            next(iter(_sessions)).ended.wait()
+    except KeyboardInterrupt:
+        stop_flows()
+
+
+def stop_flows() -> None:
+    """Give the executions of this process back, to be resumed."""
+    for session in list(_sessions):
+        if session.run is not None:
+            session.run.interrupt(Stopped(session.execution.exec_id))
+            print(f"\n{Stopped(session.execution.exec_id)}", file=sys.stderr)
+            session.ended.wait(2)
+
+
+__all__ = ["Blob", "Payload", "Session", "join_flows", "stop_flows"]

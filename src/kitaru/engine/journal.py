@@ -1,0 +1,102 @@
+"""One execution's journal as its runner sees it: what is recorded, and what comes next."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from kitaru.engine.replay import Reuse
+from kitaru.store.protocol import JournalStore
+from kitaru.store.records import (
+    Append,
+    ArtifactRecord,
+    AttemptRecord,
+    Blob,
+    CallRecord,
+    JsonDict,
+    WaitRecord,
+)
+
+PAGE = 1000
+LINEAGE_BYTES = 64
+
+
+class Journal:
+    """Answers recorded calls, streaming the records page by page, and appends new ones under the lease's epoch."""
+
+    def __init__(self, store: JournalStore, exec_id: str, epoch: int, reuse: Reuse | None = None, *, fresh: bool = False) -> None:
+        self._store = store
+        self._reuse = reuse
+        self._lock = threading.Lock()
+        self._loaded: dict[str, CallRecord] = {}
+        self._last_seq = 0
+        self._complete = fresh
+        self.fresh = fresh
+        self.exec_id = exec_id
+        self.epoch = epoch
+        self.attempts: dict[str, int] = {}
+        if not self._complete:
+            for attempt in store.attempts(exec_id):
+                self.attempts[attempt.call_id] = max(
+                    attempt.attempt, self.attempts.get(attempt.call_id, 0)
+                )
+        self.sources: dict[str, str] = {}
+
+    def find(self, call_id: str) -> CallRecord | None:
+        """The record of this call, taken out: each is asked for once."""
+        with self._lock:
+            while call_id not in self._loaded and not self._complete:
+                self._load_page()
+            record = self._loaded.pop(call_id, None)
+            if record is not None:
+                self.remember_source(record)
+            return record
+
+    def offer(
+        self, call_id: str, kind: str, name: str, inputs: JsonDict | None, code: str | None
+    ) -> CallRecord | None:
+        """In a replay, the original's record that stands for this call, if any."""
+        if self._reuse is None:
+            return None
+        return self._reuse.offer(call_id, kind, name, inputs, code)
+
+    @property
+    def replays(self) -> bool:
+        """True when the execution repeats another one."""
+        return self._reuse is not None
+
+    def _load_page(self) -> None:
+        page = self._store.calls(self.exec_id, after_seq=self._last_seq, limit=PAGE)
+        for record in page:
+            self._loaded[record.call_id] = record
+        if page:
+            self._last_seq = page[-1].seq
+        self._complete = len(page) < PAGE
+
+    def remember_source(self, record: CallRecord) -> None:
+        """From now on an input with this output's digest is known to come from this call."""
+        output = record.output
+        if output is not None and output.size > LINEAGE_BYTES:
+            self.sources.setdefault(output.digest, record.call_id)
+
+    def append(
+        self,
+        calls: Sequence[CallRecord] = (),
+        *,
+        attempts: Sequence[AttemptRecord] = (),
+        artifacts: Sequence[ArtifactRecord] = (),
+        blobs: Sequence[Blob] = (),
+        waits: Sequence[WaitRecord] = (),
+        metadata: JsonDict | None = None,
+    ) -> None:
+        """Commit; the calls get the next sequence numbers. Raises ``Fenced`` or ``KitaruBackendError``."""
+        with self._lock:
+            while not self._complete:
+                self._load_page()
+            for record in calls:
+                self._last_seq += 1
+                record.seq = self._last_seq
+                self.remember_source(record)
+        self._store.append(
+            Append(self.exec_id, self.epoch, calls, attempts, artifacts, blobs, waits, metadata)
+        )

@@ -1,0 +1,60 @@
+"""Where the running code is: in a flow's body, in a checkpoint's body, or in neither."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kitaru.engine.run import Run
+    from kitaru.store.records import ArtifactRecord, Blob
+
+
+class Branch:
+    """Numbers the calls of one line of control: the flow's own, or that of one asyncio task of it."""
+
+    __slots__ = ("_counts", "path")
+
+    def __init__(self, path: str = "") -> None:
+        self.path = path
+        self._counts: dict[str, int] = {}
+
+    def number(self, name: str) -> str:
+        """The identity of the next call of this name on this branch: ``fetch#1``, ``worker~2/fetch#1``."""
+        count = self._counts.get(name, 0) + 1
+        self._counts[name] = count
+        return f"{self.path}{name}#{count}"
+
+    def child(self, name: str) -> Branch:
+        """The branch of a task started on this branch: numbered by its coroutine's name."""
+        key = f"~{name}"
+        count = self._counts.get(key, 0) + 1
+        self._counts[key] = count
+        return Branch(f"{self.path}{name}~{count}/")
+
+
+@dataclass(slots=True)
+class FlowScope:
+    """A flow's body: durable calls are allowed, on this thread or this loop alone."""
+
+    run: Run
+    branch: Branch
+
+
+@dataclass(slots=True)
+class CheckpointScope:
+    """The body of one attempt of a checkpoint: what it saves and logs is committed with its outcome."""
+
+    run: Run
+    call_id: str
+    name: str
+    attempt: int
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    artifacts: list[ArtifactRecord] = field(default_factory=list["ArtifactRecord"])
+    blobs: list[Blob] = field(default_factory=list["Blob"])
+
+
+Scope = FlowScope | CheckpointScope
+
+current_scope: ContextVar[Scope | None] = ContextVar("kitaru_scope", default=None)

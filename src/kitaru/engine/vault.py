@@ -1,0 +1,101 @@
+"""Values on their way into the store and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from kitaru.errors import KitaruBackendError
+from kitaru.payloads import Encoded, ObjectStorage, decode, encode, open_object_storage
+from kitaru.store.protocol import JournalStore
+from kitaru.store.records import Blob, JsonDict, Payload, payload_to_json
+
+OBJECT_BYTES = 64 * 1024
+EMBEDDED_BYTES = 1024
+
+
+class Vault:
+    """Encodes values for one store and decodes them again, with object storage for what is large."""
+
+    def __init__(self, store: JournalStore, objects_url: str, *, allow_pickle: bool = True) -> None:
+        self._store = store
+        self._objects_url = objects_url
+        self.allow_pickle = allow_pickle
+
+    @cached_property
+    def _objects(self) -> ObjectStorage:
+        return open_object_storage(self._objects_url)
+
+    def encode(self, value: object) -> Encoded:
+        """The value's bytes, digest and preview; raises ``KitaruUsageError`` when it cannot be encoded."""
+        return encode(value, allow_pickle=self.allow_pickle)
+
+    def keep(self, encoded: Encoded, *, inline: int = OBJECT_BYTES) -> tuple[Payload, list[Blob]]:
+        """Where the bytes go: in the record up to ``inline`` bytes, beside it as a blob, or to object storage at once.
+
+        What goes to object storage is durable when this returns; the blobs are to be committed with the record.
+        """
+        blobs: list[Blob] = []
+        for part in encoded.parts:
+            if len(part.data) >= OBJECT_BYTES:
+                self._objects.put(part.digest, part.data)
+            else:
+                blobs.append(Blob(part.digest, part.data))
+        payload = Payload(
+            encoded.digest,
+            encoded.codec,
+            encoded.size,
+            encoded.type,
+            encoded.media_type,
+            encoded.data,
+            encoded.preview,
+        )
+        if len(encoded.data) >= OBJECT_BYTES:
+            self._objects.put(encoded.digest, encoded.data)
+            payload.data, payload.location = None, "object"
+        elif len(encoded.data) > inline:
+            blobs.append(Blob(encoded.digest, encoded.data))
+            payload.data, payload.location = None, "blob"
+        return payload, blobs
+
+    def put(self, value: object, *, inline: int = OBJECT_BYTES) -> tuple[Payload, list[Blob]]:
+        """``encode`` and ``keep`` in one."""
+        return self.keep(self.encode(value), inline=inline)
+
+    def put_json(self, value: object) -> tuple[JsonDict, list[Blob]]:
+        """A value in the JSON form that stands in a record among others: only small ones are embedded."""
+        payload, blobs = self.put(value, inline=EMBEDDED_BYTES)
+        return payload_to_json(payload), blobs
+
+    def get(self, payload: Payload) -> Any:
+        """The value. Raises ``KitaruBackendError`` when its bytes are gone or damaged."""
+        return decode(
+            payload.codec, self.data(payload), fetch=self._fetch, allow_pickle=self.allow_pickle
+        )
+
+    def decode_encoded(self, encoded: Encoded) -> Any:
+        """A copy of a value that was just encoded: what the store would give back."""
+        parts = {part.digest: part.data for part in encoded.parts}
+        return decode(encoded.codec, encoded.data, fetch=lambda digests: {d: parts[d] for d in digests})
+
+    def data(self, payload: Payload) -> bytes:
+        """The encoded bytes, wherever they are."""
+        if payload.data is not None:
+            return payload.data
+        if payload.location == "blob":
+            found = self._store.blobs([payload.digest]).get(payload.digest)
+            if found is None:
+                raise KitaruBackendError(
+                    f"The database has no bytes for digest {payload.digest} ({payload.type}, {payload.size} bytes). "
+                    "Restore the database from a backup, or run `kitaru executions replay` from an earlier checkpoint."
+                )
+            return found
+        return self._objects.get(payload.digest, payload.codec)
+
+    def _fetch(self, digests: Sequence[str]) -> Mapping[str, bytes]:
+        found = self._store.blobs(digests)
+        for digest in digests:
+            if digest not in found:
+                found[digest] = self._objects.get(digest, "part")
+        return found

@@ -1,0 +1,199 @@
+"""Waits of a running flow: questions, timers and children, until they are settled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kitaru.engine.calls import Call, Outcome
+from kitaru.engine.run import Run
+from kitaru.engine.signals import FlowSignal
+from kitaru.errors import FailureOrigin, KitaruExecutionError, KitaruWaitExpired
+from kitaru.store.records import (
+    CallKind,
+    CallRecord,
+    ExecutionRecord,
+    Payload,
+    Status,
+    WaitKind,
+    WaitRecord,
+    WaitStatus,
+)
+
+SHORT_SLEEP = 1.0
+POLL_SECONDS = 0.1
+
+Validate = Callable[[Any], Any]
+Prompt = Callable[[WaitRecord], bool]
+
+
+@dataclass(slots=True)
+class Pending:
+    """A wait that the flow has asked for and that is not in the journal yet.
+
+    ``hold_until`` (monotonic seconds): until then the runner stays alive in case the wait is settled at once.
+    ``validate`` turns the answer's plain value into the type that the flow asked for.
+    """
+
+    call: Call
+    wait: WaitRecord
+    hold_until: float = 0.0
+    validate: Validate | None = None
+    prompted: bool = False
+
+
+@dataclass
+class Waits:
+    """The waits of one run."""
+
+    run: Run
+    prompt: Prompt | None = None
+    known: dict[str, WaitRecord] = field(default_factory=dict[str, WaitRecord])
+
+    def open(self, pending: Pending) -> None:
+        """Register a wait, unless an earlier runner of this execution did: then its due time stands."""
+        run = self.run
+        run.check_open()
+        if pending.call.call_id not in self.known:
+            run.commit(waits=[pending.wait])
+            self.known[pending.call.call_id] = pending.wait
+        pending.wait = self.known[pending.call.call_id]
+        if pending.wait.kind == WaitKind.CHILD:
+            self._look_at_child(pending.wait)
+
+    def refresh(self) -> None:
+        """Read what others settled."""
+        self.known = {wait.call_id: wait for wait in self.run.store.waits(self.run.exec_id)}
+
+    def settled(self, pending: Pending) -> CallRecord | None:
+        """The record of a wait that has been settled, committed now; None while it is pending."""
+        run = self.run
+        wait = self.known[pending.call.call_id]
+        pending.wait = wait
+        run.settle_due(wait)
+        if wait.status == WaitStatus.PENDING and wait.kind == WaitKind.CHILD:
+            self._look_at_child(wait)
+        if wait.status == WaitStatus.PENDING and wait.due_at is not None and run.store.now() >= wait.due_at:
+            self.refresh()
+            wait = pending.wait = self.known[pending.call.call_id]
+        if wait.status == WaitStatus.PENDING:
+            return None
+        if wait.kind == WaitKind.CHILD:
+            return self._child_record(pending)
+        outcome = self._outcome(pending)
+        return None if outcome is None else run.record(pending.call, outcome)
+
+    def _outcome(self, pending: Pending) -> Outcome | None:
+        run, wait = self.run, pending.wait
+        now = wait.settled_at or run.store.now()
+        outcome = Outcome(started_at=wait.created_at or now, ended_at=now)
+        if wait.status == WaitStatus.EXPIRED:
+            outcome.error = KitaruWaitExpired(
+                f"Wait {wait.name!r} of execution {run.exec_id} expired without an answer.",
+                exec_id=run.exec_id,
+            )
+        elif wait.status != WaitStatus.ANSWERED:
+            outcome.error = KitaruExecutionError(
+                f"Wait {wait.name!r} of execution {run.exec_id} was aborted.",
+                exec_id=run.exec_id,
+                failure_origin=FailureOrigin.CANCELLED,
+            )
+        elif wait.answer is not None:
+            value = run.vault.get(wait.answer)
+            if pending.validate is None:
+                outcome.value = value
+                return outcome
+            try:
+                outcome.value = pending.validate(value)
+            except ValueError as invalid:
+                self._reject(pending, invalid)
+                return None
+        return outcome
+
+    def _reject(self, pending: Pending, invalid: ValueError) -> None:
+        """An answer that the schema allowed but the type's own validators refuse: the question is open again."""
+        run = self.run
+        run.store.reject(run.exec_id, run.journal.epoch, pending.call.call_id, str(invalid))
+        self.refresh()
+        pending.wait = self.known[pending.call.call_id]
+
+    def _look_at_child(self, wait: WaitRecord) -> None:
+        assert wait.child_exec_id is not None
+        if self.run.store.status(wait.child_exec_id).is_finished:
+            self.run.store.settle(self.run.exec_id, wait.call_id, WaitStatus.ANSWERED, by="child")
+            wait.status = WaitStatus.ANSWERED
+
+    def _child_record(self, pending: Pending) -> CallRecord:
+        run = self.run
+        assert pending.wait.child_exec_id is not None
+        child = run.store.execution(pending.wait.child_exec_id)
+        record = child_result(pending.call, child)
+        run.commit([record])
+        return record
+
+    def may_suspend(self, pending: Pending) -> bool:
+        """False while the runner should stay: an answer is hoped for, a sleep is short, a child runs right here."""
+        if time.monotonic() < pending.hold_until:
+            return False
+        wait = pending.wait
+        if wait.kind == WaitKind.TIMER:
+            return wait.due_at is None or wait.due_at - self.run.store.now() > SHORT_SLEEP
+        if wait.kind == WaitKind.CHILD and wait.child_exec_id is not None:
+            return not self.run.runner.holds(wait.child_exec_id)
+        return True
+
+    def ask(self, pending: Pending) -> None:
+        """Ask in the terminal, once, when there is one."""
+        if self.prompt is None or pending.prompted or pending.wait.kind != WaitKind.INPUT:
+            return
+        pending.prompted = True
+        if self.prompt(pending.wait):
+            self.refresh()
+
+    def seconds_to_next(self, pendings: list[Pending]) -> float:
+        """How long to sleep before looking again."""
+        dues = [p.wait.due_at for p in pendings if p.wait.due_at is not None]
+        if not dues:
+            return POLL_SECONDS
+        return max(0.001, min(POLL_SECONDS, min(dues) - self.run.store.now()))
+
+
+def child_result(call: Call, child: ExecutionRecord) -> CallRecord:
+    """The record of a child's end in its parent's journal."""
+    record = CallRecord(0, call.call_id, call.position, CallKind.CHILD_RESULT, call.name, "completed")
+    record.started_at, record.ended_at = child.started_at, child.ended_at
+    record.info = {"child": child.exec_id}
+    if child.status is Status.COMPLETED:
+        record.output = child.result
+        return record
+    failure = child.failure or {"message": "cancelled", "type": "Cancelled", "origin": FailureOrigin.CANCELLED}
+    record.status = "failed"
+    record.error = {
+        **(failure.get("error") or {"type": failure["type"], "message": failure["message"]}),
+        "origin": failure["origin"],
+        "child": child.exec_id,
+    }
+    return record
+
+
+def wait_until_settled(run: Run, waits: Waits, pending: Pending, in_flight: Callable[[], int]) -> CallRecord:
+    """Block a sync flow's thread until the wait is settled, or close the flow and raise ``Suspended``."""
+    while True:
+        run.check_open()
+        if (record := waits.settled(pending)) is not None:
+            return record
+        if not in_flight():
+            waits.ask(pending)
+            if (record := waits.settled(pending)) is not None:
+                return record
+            if waits.may_suspend(pending) and run.try_suspend():
+                run.check_open()
+        with run.changed:
+            if run.signal is None:
+                run.changed.wait(waits.seconds_to_next([pending]))
+        waits.refresh()
+
+
+__all__ = ["FlowSignal", "Payload", "Pending", "Waits", "child_result", "wait_until_settled"]

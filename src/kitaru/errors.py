@@ -1,0 +1,172 @@
+"""Every error that Kitaru raises, as one tree.
+
+::
+
+    KitaruError
+    ├── KitaruUsageError
+    │   └── KitaruWaitValidationError
+    ├── KitaruContextError
+    ├── KitaruStateError
+    │   └── KitaruConflictError
+    ├── KitaruRuntimeError
+    ├── KitaruBackendError
+    ├── KitaruLogRetrievalError
+    ├── KitaruFeatureNotAvailableError
+    └── KitaruExecutionError(exec_id, status, failure_origin)
+        ├── KitaruUserCodeError
+        ├── KitaruDivergenceError
+        ├── KitaruWaitExpired
+        └── KitaruBudgetExceeded
+
+A message says what was wrong, where, and the next command to type.
+
+Example:
+    >>> from kitaru.errors import KitaruError, KitaruWaitValidationError
+    >>> issubclass(KitaruWaitValidationError, KitaruError)
+    True
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = [
+    "FailureOrigin",
+    "KitaruBackendError",
+    "KitaruBudgetExceeded",
+    "KitaruConflictError",
+    "KitaruContextError",
+    "KitaruDivergenceError",
+    "KitaruError",
+    "KitaruExecutionError",
+    "KitaruFeatureNotAvailableError",
+    "KitaruLogRetrievalError",
+    "KitaruRuntimeError",
+    "KitaruStateError",
+    "KitaruUsageError",
+    "KitaruUserCodeError",
+    "KitaruWaitExpired",
+    "KitaruWaitValidationError",
+]
+
+
+class FailureOrigin(StrEnum):
+    """What ended an execution that failed; set where the failure is raised, never guessed from a traceback."""
+
+    USER_CODE = "user_code"
+    RUNTIME = "runtime"
+    BACKEND = "backend"
+    DIVERGENCE = "divergence"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    CRASH_LOOP = "crash_loop"
+    UNKNOWN = "unknown"
+
+
+class KitaruError(Exception):
+    """The root of all errors raised by Kitaru."""
+
+
+class KitaruUsageError(KitaruError):
+    """An API was called in a way that can never work: fix the call."""
+
+
+class KitaruWaitValidationError(KitaruUsageError):
+    """An answer does not match the wait's schema. Nothing was stored; the execution goes on waiting."""
+
+
+class KitaruContextError(KitaruError):
+    """An API was called in the wrong place: outside a flow, inside a checkpoint, or on a foreign thread."""
+
+
+class KitaruStateError(KitaruError):
+    """The named thing is not in a state that allows this: unknown id, already answered, still running."""
+
+
+class KitaruConflictError(KitaruStateError):
+    """A compare-and-set found another version than the one expected."""
+
+
+class KitaruRuntimeError(KitaruError):
+    """A runner could not do its work: a flow that no longer imports, a process that could not start."""
+
+
+class KitaruBackendError(KitaruError):
+    """The database or the object storage failed. What was acknowledged before is kept."""
+
+
+class KitaruLogRetrievalError(KitaruError):
+    """Logs could not be read."""
+
+
+class KitaruFeatureNotAvailableError(KitaruError):
+    """The feature needs an extra that is not installed, or a server that is not configured."""
+
+
+class KitaruExecutionError(KitaruError):
+    """An execution ended without a result.
+
+    Attributes:
+        exec_id: the execution, ``kr-…``; ``None`` while it is not known.
+        status: ``"failed"`` or ``"cancelled"``.
+        failure_origin: what ended it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        exec_id: str | None = None,
+        status: str = "failed",
+        failure_origin: FailureOrigin = FailureOrigin.UNKNOWN,
+    ) -> None:
+        super().__init__(message)
+        self.exec_id = exec_id
+        self.status = status
+        self.failure_origin = failure_origin
+
+
+class KitaruUserCodeError(KitaruExecutionError):
+    """The flow or a checkpoint raised; used where the original exception class cannot be rebuilt."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        exec_id: str | None = None,
+        status: str = "failed",
+        failure_origin: FailureOrigin = FailureOrigin.USER_CODE,
+    ) -> None:
+        super().__init__(message, exec_id=exec_id, status=status, failure_origin=failure_origin)
+
+
+class KitaruDivergenceError(KitaruExecutionError):
+    """The code asks for something else than what the journal recorded at the same call."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        exec_id: str | None = None,
+        status: str = "failed",
+        failure_origin: FailureOrigin = FailureOrigin.DIVERGENCE,
+    ) -> None:
+        super().__init__(message, exec_id=exec_id, status=status, failure_origin=failure_origin)
+
+
+class KitaruWaitExpired(KitaruExecutionError):
+    """A wait's ``expires`` passed without an answer; raised in the flow at the wait."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        exec_id: str | None = None,
+        status: str = "failed",
+        failure_origin: FailureOrigin = FailureOrigin.TIMEOUT,
+    ) -> None:
+        super().__init__(message, exec_id=exec_id, status=status, failure_origin=failure_origin)
+
+
+class KitaruBudgetExceeded(KitaruExecutionError):
+    """The next model call would exceed the execution's budget."""

@@ -1,0 +1,26 @@
+"""Values to bytes and back, the storage of large ones, and exceptions as recorded outcomes."""
+
+from __future__ import annotations
+
+from kitaru.payloads.codec import decode, encode, immutable, is_opaque
+from kitaru.payloads.encoded import PART_CODEC, Encoded, Part, digest_of
+from kitaru.payloads.exceptions import describe, rebuild, rebuildable
+from kitaru.payloads.objects import ObjectStorage, open_object_storage
+from kitaru.payloads.previews import preview_of
+
+__all__ = [
+    "PART_CODEC",
+    "Encoded",
+    "ObjectStorage",
+    "Part",
+    "decode",
+    "describe",
+    "digest_of",
+    "encode",
+    "immutable",
+    "is_opaque",
+    "open_object_storage",
+    "preview_of",
+    "rebuild",
+    "rebuildable",
+]

@@ -1,0 +1,83 @@
+"""Appends as statements that cannot fail: each writes only while the lease is held, and only what is not there yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from kitaru.errors import KitaruRuntimeError
+from kitaru.store import statements as sql
+from kitaru.store.protocol import Fenced
+from kitaru.store.records import Append, CallRecord
+from kitaru.store.rows import artifact_row, attempt_row, call_row, wait_row
+
+if TYPE_CHECKING:
+    from kitaru.store.database import Transaction
+
+Statement = tuple[str, Sequence[Any]]
+
+
+class PreparedAppend:
+    """An append, ready to run: ``statements`` write it, ``verify`` tells what it means that one wrote no row."""
+
+    __slots__ = ("calls", "epoch", "exec_id", "locks", "statements")
+
+    def __init__(self, write: Append) -> None:
+        exec_id, epoch = write.exec_id, write.epoch
+        fence = (exec_id, epoch)
+        self.exec_id = exec_id
+        self.epoch = epoch
+        self.calls = write.calls
+        # The children that it waits for: each must not finish between this append's look at it and its commit.
+        self.locks: Sequence[str] = ()
+        self.statements: list[Statement] = [
+            (sql.INSERT_CALL, (*call_row(exec_id, call), *fence)) for call in write.calls
+        ]
+        if write.attempts:
+            rows = [attempt_row(exec_id, attempt) for attempt in write.attempts]
+            self.statements += [(sql.INSERT_ATTEMPT, (*row, *fence)) for row in rows]
+        if write.artifacts:
+            rows = [artifact_row(exec_id, artifact) for artifact in write.artifacts]
+            self.statements += [(sql.INSERT_ARTIFACT, (*row, *fence)) for row in rows]
+        if write.waits:
+            self.statements += [(sql.INSERT_WAIT, (*wait_row(exec_id, wait), *fence)) for wait in write.waits]
+            self.locks = sorted(
+                {wait.child_exec_id for wait in write.waits if wait.child_exec_id is not None}
+            )
+        if write.blobs:
+            # In order, so that two transactions never wait for each other's blobs.
+            ordered = sorted(write.blobs, key=lambda blob: blob.digest)
+            self.statements += [(sql.INSERT_HELD_BLOB, (blob.digest, blob.data, *fence)) for blob in ordered]
+
+    def run(self, transaction: Transaction) -> None:
+        """Write all within the transaction; raises like ``verify``."""
+        counts = [
+            transaction.run(statement, parameters).rowcount for statement, parameters in self.statements
+        ]
+        if not counts or 0 in counts:
+            self.verify(transaction)
+
+    def verify(self, transaction: Transaction) -> None:
+        """Raise ``Fenced`` when the lease is not held. Otherwise the rows that were not written are there already."""
+        if transaction.run(sql.IS_HELD, (self.exec_id, self.epoch)).fetchone() is None:
+            raise fenced(self.exec_id, self.epoch)
+        for call in self.calls:
+            self._verify_call(transaction, call)
+
+    def _verify_call(self, transaction: Transaction, call: CallRecord) -> None:
+        found = transaction.run(sql.CALL_AT, (self.exec_id, call.seq)).fetchone()
+        if found is None or found[0] != call.call_id:
+            there = "another seq" if found is None else f"call {found[0]!r}"
+            raise KitaruRuntimeError(
+                f"The journal of execution {self.exec_id} cannot take call {call.call_id!r} as record {call.seq}: it "
+                f"holds {there} already. Two runners write under one lease. Stop this process, then type "
+                f"`kitaru executions resume {self.exec_id}`."
+            )
+
+
+def fenced(exec_id: str, epoch: int) -> Fenced:
+    """The error of a runner whose lease is not the current one."""
+    return Fenced(
+        f"Execution {exec_id} is not held under epoch {epoch} any more: another runner has taken it over, or it was "
+        f"given back or has ended. Nothing was recorded. See `kitaru executions get {exec_id}`."
+    )
