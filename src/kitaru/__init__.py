@@ -1,1 +1,144 @@
-"""Kitaru."""
+"""Kitaru: durable execution for AI agents in plain Python.
+
+Example:
+    >>> import kitaru
+    >>> @kitaru.checkpoint
+    ... def fetch(topic: str) -> str:
+    ...     return f"notes on {topic}"
+    >>> @kitaru.flow
+    ... def research(topic: str) -> str:
+    ...     return fetch(topic)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kitaru import aio, errors
+    from kitaru.artifacts import load, log, progress, save
+    from kitaru.checkpoints import Checkpoint, checkpoint
+    from kitaru.client import AsyncKitaruClient, KitaruClient
+    from kitaru.config import ImageSettings, configure
+    from kitaru.durable import now, random, uuid4
+    from kitaru.engine.backoff import Backoff
+    from kitaru.errors import (
+        FailureOrigin,
+        KitaruBackendError,
+        KitaruBudgetExceeded,
+        KitaruConflictError,
+        KitaruContextError,
+        KitaruDivergenceError,
+        KitaruError,
+        KitaruExecutionError,
+        KitaruFeatureNotAvailableError,
+        KitaruLogRetrievalError,
+        KitaruRuntimeError,
+        KitaruStateError,
+        KitaruUsageError,
+        KitaruUserCodeError,
+        KitaruWaitExpired,
+        KitaruWaitValidationError,
+    )
+    from kitaru.flows import Flow, flow
+    from kitaru.handles import FlowHandle
+    from kitaru.models import ExecutionStatus
+    from kitaru.runtime import current, current_execution_id
+    from kitaru.waits import sleep, sleep_until, wait
+
+__version__ = "0.1.0"
+
+_EXPORTS = {
+    "kitaru.artifacts": ("load", "log", "progress", "save"),
+    "kitaru.checkpoints": ("Checkpoint", "checkpoint"),
+    "kitaru.client": ("AsyncKitaruClient", "KitaruClient"),
+    "kitaru.config": ("ImageSettings", "configure"),
+    "kitaru.durable": ("now", "random", "uuid4"),
+    "kitaru.engine.backoff": ("Backoff",),
+    "kitaru.errors": (
+        "FailureOrigin",
+        "KitaruBackendError",
+        "KitaruBudgetExceeded",
+        "KitaruConflictError",
+        "KitaruContextError",
+        "KitaruDivergenceError",
+        "KitaruError",
+        "KitaruExecutionError",
+        "KitaruFeatureNotAvailableError",
+        "KitaruLogRetrievalError",
+        "KitaruRuntimeError",
+        "KitaruStateError",
+        "KitaruUsageError",
+        "KitaruUserCodeError",
+        "KitaruWaitExpired",
+        "KitaruWaitValidationError",
+    ),
+    "kitaru.flows": ("Flow", "flow"),
+    "kitaru.handles": ("FlowHandle",),
+    "kitaru.models": ("ExecutionStatus",),
+    "kitaru.runtime": ("current", "current_execution_id"),
+    "kitaru.waits": ("sleep", "sleep_until", "wait"),
+}
+_HOME = {name: module for module, names in _EXPORTS.items() for name in names}
+_MODULES = ("aio", "errors")
+
+__all__ = [
+    "AsyncKitaruClient",
+    "Backoff",
+    "Checkpoint",
+    "ExecutionStatus",
+    "FailureOrigin",
+    "Flow",
+    "FlowHandle",
+    "ImageSettings",
+    "KitaruBackendError",
+    "KitaruBudgetExceeded",
+    "KitaruClient",
+    "KitaruConflictError",
+    "KitaruContextError",
+    "KitaruDivergenceError",
+    "KitaruError",
+    "KitaruExecutionError",
+    "KitaruFeatureNotAvailableError",
+    "KitaruLogRetrievalError",
+    "KitaruRuntimeError",
+    "KitaruStateError",
+    "KitaruUsageError",
+    "KitaruUserCodeError",
+    "KitaruWaitExpired",
+    "KitaruWaitValidationError",
+    "__version__",
+    "aio",
+    "checkpoint",
+    "configure",
+    "current",
+    "current_execution_id",
+    "errors",
+    "flow",
+    "load",
+    "log",
+    "now",
+    "progress",
+    "random",
+    "save",
+    "sleep",
+    "sleep_until",
+    "uuid4",
+    "wait",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"kitaru.{name}")
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'kitaru' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

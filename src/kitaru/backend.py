@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from dataclasses import dataclass
@@ -54,4 +55,6 @@ def _connect(url: str, objects: str) -> Backend:
 def _launch_ready(exec_ids: list[str]) -> None:
     from kitaru.runners.local import launch_all
 
-    launch_all(backend().store, exec_ids)
+    found = backend()
+    for error in launch_all(found.store, exec_ids, found.objects_url):
+        logging.getLogger("kitaru").error("kitaru: %s", error)

@@ -190,7 +190,20 @@ def test_a_docstring_in_a_class_does_not_matter(load: Load) -> None:
     assert digest_of(load({"flows": text})) == digest_of(load({"flows": told}))
 
 
+MODEL = """
+from pydantic import BaseModel, PrivateAttr, field_validator
+class M(BaseModel):
+    a: int = 0
+    _p: int = PrivateAttr(default=1)
+    @field_validator("a", mode="after")
+    @classmethod
+    def check(cls, value): return value
+def step(): return M()
+"""
+
 CHANGES = [
+    (MODEL, MODEL.replace("default=1", "default=2")),
+    (MODEL, MODEL.replace("after", "before")),
     ("def step(x): return x + 1", "def step(x): return x + 2"),
     ("def step(x): return x + 1", "def step(x): return x + True"),
     ("def step(x): return x + 1", "def step(x): return x + 1.0"),

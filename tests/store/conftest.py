@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from kitaru.store import open_store
 from kitaru.store.protocol import Store
-
 from tests.store.making import Clock
 
 OpenStore = Callable[[], Store]

@@ -38,18 +38,31 @@ def new(exec_id: str = "e1", **fields: Any) -> NewExecution:
 
 def payload(text: str = "1", **fields: Any) -> Payload:
     data = text.encode()
-    given = {"codec": "json", "size": len(data), "type": "str", "media_type": "application/json", "data": data}
+    given = {
+        "codec": "json",
+        "size": len(data),
+        "type": "str",
+        "media_type": "application/json",
+        "data": data,
+    }
     return Payload(f"digest-of-{text}", **(given | fields))
 
 
 def call(seq: int, call_id: str | None = None, **fields: Any) -> CallRecord:
     name = call_id or f"step#{seq}"
-    fields = {"position": seq, "kind": "checkpoint", "name": name.partition("#")[0], "status": "completed"} | fields
+    fields = {
+        "position": seq,
+        "kind": "checkpoint",
+        "name": name.partition("#")[0],
+        "status": "completed",
+    } | fields
     return CallRecord(seq, name, **fields)
 
 
 def failed(seq: int, call_id: str, **fields: Any) -> CallRecord:
-    return call(seq, call_id, **({"status": "failed", "error": {"type": "ValueError", "message": "no"}} | fields))
+    return call(
+        seq, call_id, **({"status": "failed", "error": {"type": "ValueError", "message": "no"}} | fields)
+    )
 
 
 def wait(call_id: str = "ask#1", **fields: Any) -> WaitRecord:
@@ -62,7 +75,9 @@ def held(store: JournalStore, exec_id: str = "e1", owner: str = "runner", **fiel
     return store.create(new(exec_id, lease_owner=owner, lease_seconds=LEASE, **fields)).execution
 
 
-def append(store: JournalStore, *calls: CallRecord, exec_id: str = "e1", epoch: int = 1, **fields: Any) -> None:
+def append(
+    store: JournalStore, *calls: CallRecord, exec_id: str = "e1", epoch: int = 1, **fields: Any
+) -> None:
     store.append(Append(exec_id, epoch, calls, **fields))
 
 

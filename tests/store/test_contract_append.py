@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from kitaru.errors import KitaruRuntimeError
 from kitaru.store.protocol import Fenced, Store
 from kitaru.store.records import Append, ArtifactRecord, AttemptRecord, Blob, CallRecord, Status, WaitStatus
-
 from tests.store.conftest import OpenStore
 from tests.store.making import (
     LEASE,
@@ -242,7 +242,11 @@ def test_attempts_are_listed_by_call_and_number(store: Store) -> None:
 
 def test_artifacts_are_listed_oldest_first(store: Store) -> None:
     held(store)
-    append(store, call(1, "z#1"), artifacts=[ArtifactRecord("z#1", n, f"z{n}", "output", payload()) for n in (1, 0)])
+    append(
+        store,
+        call(1, "z#1"),
+        artifacts=[ArtifactRecord("z#1", n, f"z{n}", "output", payload()) for n in (1, 0)],
+    )
     append(store, call(2, "a#1"), artifacts=[ArtifactRecord("a#1", 0, "a", "output", payload())])
     assert [artifact.name for artifact in store.artifacts("e1")] == ["z0", "z1", "a"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from kitaru.errors import KitaruStateError
 from kitaru.store.protocol import Fenced, Store
 from kitaru.store.records import Status, WaitKind
-
 from tests.store.making import LEASE, Clock, append, call, everything, finish, held, new, suspended, wait
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from kitaru.errors import KitaruStateError
 from kitaru.store.protocol import Store
 from kitaru.store.records import Blob, Status
-
 from tests.store.conftest import OpenStore
 from tests.store.making import Clock, held, new
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from kitaru.store.protocol import Fenced, Store
 from kitaru.store.records import Blob, StartRecord, Status, WaitKind
-
 from tests.store.making import LEASE, Clock, append, everything, finish, held, payload, suspended, wait
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from kitaru.store.protocol import Fenced, Store
 from kitaru.store.records import Beat, Status
-
 from tests.store.conftest import OpenStore
 from tests.store.making import LEASE, Clock, append, call, failed, finish, held, new, suspended, wait
 

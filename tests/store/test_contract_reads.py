@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import pytest
+
 from kitaru.errors import KitaruUsageError
 from kitaru.store.protocol import Store
 from kitaru.store.records import LogRecord, StartRecord, Status, WaitKind
-
 from tests.store.making import Clock, append, call, finish, held, ids, payload, suspended, wait
 
 
-def start(call_id: str, exec_id: str = "e1", attempt: int = 1, progress: dict[str, int] | None = None) -> StartRecord:
-    return StartRecord(exec_id, call_id, call_id.partition("#")[0], "checkpoint", attempt, float(attempt), progress)
+def start(
+    call_id: str, exec_id: str = "e1", attempt: int = 1, progress: dict[str, int] | None = None
+) -> StartRecord:
+    return StartRecord(
+        exec_id, call_id, call_id.partition("#")[0], "checkpoint", attempt, float(attempt), progress
+    )
 
 
 def line(message: str, call_id: str | None = None, exec_id: str = "e1") -> LogRecord:
@@ -144,7 +148,12 @@ def test_statistics_count_by_group(store: Store, clock: Clock) -> None:
         {"group": "a", **a, "checkpoints": 2, "mean_seconds": 5.0},
         {"group": "b", **b, "checkpoints": 0, "mean_seconds": None},
     ]
-    assert [row["group"] for row in store.reads.statistics("status")] == ["completed", "failed", "running", "waiting"]
+    assert [row["group"] for row in store.reads.statistics("status")] == [
+        "completed",
+        "failed",
+        "running",
+        "waiting",
+    ]
     assert [row["group"] for row in store.reads.statistics("stack")] == [None, "local"]
     assert [(row["group"], row["executions"]) for row in store.reads.statistics("day")] == [("2027-01-15", 4)]
     with pytest.raises(KitaruUsageError, match="flow, status, day, stack"):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from kitaru.errors import KitaruStateError
 from kitaru.store.protocol import Fenced, Store
 from kitaru.store.records import Status, WaitKind, WaitStatus
-
 from tests.store.conftest import OpenStore
 from tests.store.making import (
     LEASE,
@@ -27,7 +27,9 @@ from tests.store.making import (
 
 def test_suspending_gives_back_the_lease(store: Store, clock: Clock) -> None:
     held(store)
-    append(store, waits=[wait(due_at=clock.now + 60), wait("nap#1", kind=WaitKind.TIMER, due_at=clock.now + 20)])
+    append(
+        store, waits=[wait(due_at=clock.now + 60), wait("nap#1", kind=WaitKind.TIMER, due_at=clock.now + 20)]
+    )
     assert store.suspend("e1", 1, 1.5)
     row = store.execution("e1")
     assert (row.status, row.lease_owner, row.lease_until, row.ready) == (Status.WAITING, None, None, False)
@@ -99,12 +101,16 @@ def test_only_the_holder_suspends(store: Store, clock: Clock) -> None:
         store.suspend("e1", 2, 0)
 
 
-def test_an_answer_makes_a_waiting_execution_ready(store: Store, open_another: OpenStore, clock: Clock) -> None:
+def test_an_answer_makes_a_waiting_execution_ready(
+    store: Store, open_another: OpenStore, clock: Clock
+) -> None:
     suspended(store, wait())
     clock.now += 5
     answer = payload("yes", data=None, location="blob")
     other = open_another()
-    assert other.settle("e1", "ask#1", "answered", answer=answer, by="somebody", blobs=[(answer.digest, b"yes")])
+    assert other.settle(
+        "e1", "ask#1", "answered", answer=answer, by="somebody", blobs=[(answer.digest, b"yes")]
+    )
     (settled,) = store.waits("e1")
     assert (settled.status, settled.settled_at, settled.settled_by) == ("answered", clock.now, "somebody")
     assert settled.answer == answer
@@ -128,7 +134,9 @@ def test_a_wait_is_settled_once(store: Store, open_another: OpenStore, second: s
     assert store.settle("e1", "ask#1", "answered", answer=payload("first"), by="first")
     before = everything(store)
     blobs = [("d", b"x")]
-    assert not open_another().settle("e1", "ask#1", second, answer=payload("second"), by="second", blobs=blobs)
+    assert not open_another().settle(
+        "e1", "ask#1", second, answer=payload("second"), by="second", blobs=blobs
+    )
     assert everything(store) == before
     assert store.blobs(["d"]) == {}
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from kitaru.errors import KitaruStateError
 from kitaru.store.protocol import Fenced, Store
 from kitaru.store.records import ArtifactRecord, AttemptRecord, Status
-
 from tests.store.making import (
     LEASE,
     Clock,
@@ -29,7 +29,11 @@ FLOW = AttemptRecord("", 1, {"type": "ValueError"}, None, 5.0)
 def a_failing_journal(store: Store) -> None:
     held(store)
     saved = ArtifactRecord("bad#1", 0, "report", "output", payload())
-    append(store, call(1, "good#1"), attempts=[AttemptRecord("bad#1", 1, {"n": 1}), AttemptRecord("bad#1", 2, {"n": 2})])
+    append(
+        store,
+        call(1, "good#1"),
+        attempts=[AttemptRecord("bad#1", 1, {"n": 1}), AttemptRecord("bad#1", 2, {"n": 2})],
+    )
     append(store, failed(2, "bad#1", error={"n": 3}, started_at=1.0, ended_at=2.0), artifacts=[saved])
     append(store, failed(3, "other#1"))
 
@@ -77,10 +81,19 @@ def test_an_ended_execution_runs_again(store: Store, status: Status) -> None:
     row = store.reopen("e1", ["bad#1"])
     assert row == store.execution("e1")
     assert (row.status, row.epoch, row.ready, row.lease_owner) == (Status.RUNNING, 2, True, None)
-    assert (row.failure, row.result, row.ended_at, row.cancel_requested, row.takeovers) == (None, None, None, False, 0)
+    assert (row.failure, row.result, row.ended_at, row.cancel_requested, row.takeovers) == (
+        None,
+        None,
+        None,
+        False,
+        0,
+    )
     assert ids(store.calls("e1")) == [(1, "good#1"), (3, "other#1"), (4, "asked#1")]
     assert [attempt.attempt for attempt in store.attempts("e1", "bad#1")] == [1, 2, 3]
-    assert [(w.call_id, w.status) for w in store.waits("e1")] == [("answered#1", "answered"), ("asked#1", "closed")]
+    assert [(w.call_id, w.status) for w in store.waits("e1")] == [
+        ("answered#1", "answered"),
+        ("asked#1", "closed"),
+    ]
     assert store.wakeable() == ["e1"]
 
 

@@ -57,16 +57,15 @@ def _is_sunder(name: str) -> bool:
 
 
 def _model_parts(cls: type[BaseModel], walk: Teller) -> Iterator[str]:
-    body = vars(cls)  # a model that is still being built has not all of them
-    known: dict[str, Any] = body.get("__pydantic_fields__", {})
-    for name, field in known.items():
+    if not {"__pydantic_fields__", "__private_attributes__", "__pydantic_decorators__"} <= vars(cls).keys():
+        return  # still being built, or BaseModel itself
+    for name, field in cls.__pydantic_fields__.items():
         for slot in type(field).__slots__:
             if not slot.startswith("_"):
                 yield f"{name}.{slot}={walk.token(getattr(field, slot, None))}"
-    privates: dict[str, Any] = body.get("__private_attributes__", {})
-    for name, private in privates.items():
+    for name, private in cls.__private_attributes__.items():
         yield f"{name}={walk.token(private.default)} {walk.token(private.default_factory)}"
-    decorators: Any = body.get("__pydantic_decorators__")
-    for group in fields(decorators) if decorators is not None else ():
+    decorators = cls.__pydantic_decorators__
+    for group in fields(decorators):
         for name, decorator in getattr(decorators, group.name).items():
             yield f"{group.name}.{name}={walk.token(decorator.info)}"

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import PurePath
 from types import ModuleType
+from typing import Any
 
 PROJECT = ""
 """The origin of the project's own code, which is read instead of being named."""
@@ -59,9 +60,9 @@ def origin_of_absent(top_level: str) -> str | None:
     return _origin(top_level, spec.origin if spec.has_location else next(iter(places or ()), None))
 
 
-def module_of(cls: type[object]) -> str:
+def module_of(cls: Any) -> str:
     """The name of the module that a class says it is from."""
-    name: object = cls.__module__
+    name = cls.__module__
     # A class may define ``__module__`` for its instances instead.
     return name if isinstance(name, str) else "builtins"
 

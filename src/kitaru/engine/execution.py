@@ -6,6 +6,7 @@ import logging
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import thread as _executor_threads  # imported first: see join_flows
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,6 +40,7 @@ class Session:
     code: FlowCode
     prompt: Prompt | None = None
     fresh: bool = False
+    on_suspended: Callable[[], None] = lambda: None
     storage_error: BaseException | None = None
     ended: threading.Event = field(default_factory=threading.Event)
     run: Run | None = None
@@ -107,6 +109,7 @@ class Session:
         self.fresh = False
         signal = run.signal
         if isinstance(signal, Suspended):
+            self.on_suspended()
             return False
         if isinstance(signal, LeaseLost):
             self.runner.let_go(run)

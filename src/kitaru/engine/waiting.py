@@ -34,7 +34,8 @@ class Pending:
     """A wait that the flow has asked for and that is not in the journal yet.
 
     ``hold_until`` (monotonic seconds): until then the runner stays alive in case the wait is settled at once.
-    ``validate`` turns the answer's plain value into the type that the flow asked for.
+    ``validate`` turns the answer's plain value into the type that the flow asked for. ``before_open`` is called when
+    the wait is not in the journal: a child is taken over there if its runner died.
     """
 
     call: Call
@@ -42,6 +43,7 @@ class Pending:
     hold_until: float = 0.0
     validate: Validate | None = None
     prompted: bool = False
+    before_open: Callable[[], None] | None = None
 
 
 @dataclass
@@ -56,6 +58,8 @@ class Waits:
         """Register a wait, unless an earlier runner of this execution did: then its due time stands."""
         run = self.run
         run.check_open()
+        if pending.before_open is not None:
+            pending.before_open()
         if pending.call.call_id not in self.known:
             run.commit(waits=[pending.wait])
             self.known[pending.call.call_id] = pending.wait

@@ -51,6 +51,8 @@ class PreparedAppend:
 
     def run(self, transaction: Transaction) -> None:
         """Write all within the transaction; raises like ``verify``."""
+        for exec_id in self.locks:
+            transaction.run(sql.LOCK_ONE_SHARED, (exec_id,)).fetchone()
         counts = [
             transaction.run(statement, parameters).rowcount for statement, parameters in self.statements
         ]

@@ -212,8 +212,8 @@ class PostgresDatabase:
         if len(batch) > 1:
             try:
                 self._commit_together(writer, transaction, batch)
-            except (psycopg.Error, KitaruError) as error:
-                if isinstance(error, psycopg.Error) and (is_lost(error) or is_conflict(error)):
+            except Exception as error:
+                if is_lost(error) or is_conflict(error):
                     raise
                 # One of them cannot be written. Which one, and that the others can, shows when each goes alone.
                 writer.rollback()
@@ -222,12 +222,10 @@ class PostgresDatabase:
         for entry in batch:
             try:
                 self._commit_one(writer, transaction, entry.work)
-            except psycopg.Error as error:
-                if is_lost(error) or is_conflict(error) or len(batch) == 1:
+            except Exception as error:
+                if is_lost(error) or is_conflict(error):
                     raise
-                entry.error = translated(error, self.name)
-            except KitaruError as error:
-                entry.error = error
+                entry.error = translated(error, self.name) if isinstance(error, psycopg.Error) else error
             entry.settled = True
 
     def _commit_one(

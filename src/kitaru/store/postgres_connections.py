@@ -70,7 +70,7 @@ def is_unusable(connection: psycopg.Connection[Any]) -> bool:
     return connection.closed or connection.info.transaction_status != TransactionStatus.IDLE
 
 
-def is_lost(error: psycopg.Error) -> bool:
+def is_lost(error: Exception) -> bool:
     """True when the connection is gone, so that another one may do."""
     if isinstance(
         error, errors.AdminShutdown | errors.CrashShutdown | errors.IdleInTransactionSessionTimeout
@@ -79,7 +79,7 @@ def is_lost(error: psycopg.Error) -> bool:
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and error.sqlstate is None
 
 
-def is_conflict(error: psycopg.Error) -> bool:
+def is_conflict(error: Exception) -> bool:
     """True when the transaction lost against another one and can be repeated."""
     return isinstance(error, errors.DeadlockDetected | errors.SerializationFailure)
 

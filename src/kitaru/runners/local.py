@@ -1,0 +1,94 @@
+"""The local runner: detached processes on this machine, one for each execution that goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from kitaru.errors import KitaruRuntimeError
+from kitaru.home import home
+from kitaru.store.protocol import Store
+from kitaru.store.records import ExecutionRecord
+
+DETACH = """
+import os, subprocess, sys
+python, *rest = sys.argv[1:]
+subprocess.Popen([python, *rest], stdin=subprocess.DEVNULL, start_new_session=True)
+"""
+
+
+def launch(store: Store, execution: ExecutionRecord, objects_url: str) -> None:
+    """Start a detached process that goes on with the execution. Returns when it was started, not when it runs.
+
+    It inherits this process's environment, with the store's address added.
+
+    Raises:
+        KitaruRuntimeError: when the flow cannot be found by another process, or its interpreter is gone.
+    """
+    entry = execution.spec.get("entrypoint") or {}
+    if entry.get("kind") == "none":
+        raise KitaruRuntimeError(
+            f"Execution {execution.exec_id} cannot be resumed by another process: {entry['reason']} Nothing is lost: "
+            f"what is recorded stays. To go on, call `.wait()` on its handle in the process that started it, or put the "
+            f"flow into a file."
+        )
+    python = entry.get("python") or sys.executable
+    if not os.access(python, os.X_OK):
+        raise KitaruRuntimeError(
+            f"Execution {execution.exec_id} ran on the interpreter {python}, which is gone. Make it again (for example "
+            f"`python -m venv`), then `kitaru executions resume {execution.exec_id}`."
+        )
+    _detached(python, "kitaru.runners.main", store.url, objects_url, execution.exec_id)
+
+
+def launch_all(store: Store, exec_ids: Iterable[str], objects_url: str) -> list[KitaruRuntimeError]:
+    """Launch each; returns the errors of those that could not be."""
+    errors: list[KitaruRuntimeError] = []
+    for exec_id in exec_ids:
+        try:
+            launch(store, store.execution(exec_id), objects_url)
+        except KitaruRuntimeError as error:
+            errors.append(error)
+    return errors
+
+
+def ensure_timer(store_url: str, objects_url: str) -> None:
+    """Start the store's timer process. One that runs already makes the new one end at once."""
+    _detached(sys.executable, "kitaru.runners.timer", store_url, objects_url)
+
+
+def output_file(exec_id: str) -> Path:
+    """Where a detached runner's own output goes."""
+    return home() / "runners" / f"{exec_id}.log"
+
+
+def _detached(python: str, module: str, store_url: str, objects_url: str, *arguments: str) -> None:
+    folder = home() / "runners"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = folder / f"{arguments[0] if arguments else 'timer'}.log"
+    environment = {
+        **os.environ,
+        "KITARU_DATABASE_URL": store_url,
+        "KITARU_ARTIFACT_STORE": objects_url,
+        "KITARU_CONFIG_PATH": str(home()),
+        "PYTHONPATH": _python_path(),
+    }
+    with open(log, "ab") as output:
+        # A process between starts it and ends, so that nobody has to wait for it and no terminal can end it.
+        subprocess.run(
+            [python, "-c", DETACH, python, "-m", module, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            check=True,
+        )
+
+
+def _python_path() -> str:
+    package = str(Path(__file__).parents[2])
+    paths = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return os.pathsep.join(dict.fromkeys(paths))
