@@ -69,7 +69,11 @@ def wait(
         >>> # legal, brand = await asyncio.gather(aio.wait("legal"), aio.wait("brand"))
     """
     scope = flow_scope("aio.wait()")
-    return _open(scope, pending_question(scope, Question(name, question, schema, timeout, metadata, expires)), "wait(…)")
+    return _open(
+        scope,
+        pending_question(scope, Question(name, question, schema, timeout, metadata, expires)),
+        "wait(…)",
+    )
 
 
 def sleep(duration: Seconds) -> Coroutine[Any, Any, None]:

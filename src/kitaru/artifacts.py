@@ -57,7 +57,9 @@ def load(exec_id: str, name: str) -> Any:
     Example:
         >>> # in a checkpoint: draft = kitaru.load("kr-0123456789abcdef", "draft")
     """
-    scope = _checkpoint_scope("load()", "elsewhere use KitaruClient().artifacts.list(exec_id, name=…)[0].load().")
+    scope = _checkpoint_scope(
+        "load()", "elsewhere use KitaruClient().artifacts.list(exec_id, name=…)[0].load()."
+    )
     store = scope.run.store
     store.status(exec_id)
     found: list[tuple[str, Payload]] = [
@@ -104,7 +106,9 @@ def log(**metadata: Any) -> None:
         run.check_thread()
         run.instant(run.issue(scope.branch, CallKind.LOG, "log"), lambda: None, plain)
     else:
-        raise KitaruContextError("log() was called outside a flow. Call it in a flow's body or in a checkpoint.")
+        raise KitaruContextError(
+            "log() was called outside a flow. Call it in a flow's body or in a checkpoint."
+        )
 
 
 def merge(into: dict[str, Any], more: dict[str, Any]) -> None:

@@ -168,14 +168,22 @@ def checkpoint(
             "kitaru.current().idempotency_key to the outside system instead."
         )
     if runtime == "isolated":
-        raise KitaruFeatureNotAvailableError('runtime="isolated" is not available yet; leave it out to run inline.')
+        raise KitaruFeatureNotAvailableError(
+            'runtime="isolated" is not available yet; leave it out to run inline.'
+        )
     if runtime not in (None, "inline"):
         raise KitaruUsageError(f'runtime takes "inline" or "isolated", not {runtime!r}.')
     if retries < 0:
         raise KitaruUsageError(f"retries counts the attempts after the first: 0 or more, not {retries}.")
     if timeout is not None and timeout <= 0:
         raise KitaruUsageError(f"timeout is in seconds and above 0, not {timeout}.")
-    delay = backoff if isinstance(backoff, Backoff) else Backoff() if backoff is None else Backoff(initial=backoff)
+    delay = (
+        backoff
+        if isinstance(backoff, Backoff)
+        else Backoff()
+        if backoff is None
+        else Backoff(initial=backoff)
+    )
 
     def decorate(plain: Callable[..., Any]) -> Checkpoint[Any, Any]:
         if not callable(plain):

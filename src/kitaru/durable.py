@@ -8,7 +8,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from kitaru.engine.calls import Outcome
 from kitaru.engine.scope import CheckpointScope, FlowScope, current_scope
 from kitaru.errors import KitaruContextError
 from kitaru.store.records import CallKind

@@ -16,7 +16,11 @@ from kitaru.errors import (
 from kitaru.payloads import rebuild
 from kitaru.store.records import ExecutionRecord, Status
 
-_OWN: tuple[type[KitaruExecutionError], ...] = (KitaruDivergenceError, KitaruWaitExpired, KitaruBudgetExceeded)
+_OWN: tuple[type[KitaruExecutionError], ...] = (
+    KitaruDivergenceError,
+    KitaruWaitExpired,
+    KitaruBudgetExceeded,
+)
 
 
 def result_of(execution: ExecutionRecord, vault: Vault) -> Any:

@@ -138,7 +138,9 @@ class Flow(Generic[P, R]):
         if loading():
             return cast("FlowHandle[R]", InertHandle(backend(), _target, next(_launches)))
         if current_scope.get() is not None:
-            raise KitaruContextError("replay() was called inside a flow. Call it from outside, or run a child flow.")
+            raise KitaruContextError(
+                "replay() was called inside a flow. Call it from outside, or run a child flow."
+            )
         found = backend()
         new = new_replay(
             found.store, found.vault, exec_id, starting.new_exec_id(), from_, overrides, new_inputs
@@ -153,7 +155,9 @@ class Flow(Generic[P, R]):
 
     def deploy(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Not available yet: raises ``KitaruFeatureNotAvailableError``."""
-        raise KitaruFeatureNotAvailableError("Deployments are not available yet. Start the flow with .run(…).")
+        raise KitaruFeatureNotAvailableError(
+            "Deployments are not available yet. Start the flow with .run(…)."
+        )
 
     # ---------------------------------------------------------------- inside
 
@@ -185,7 +189,9 @@ class Flow(Generic[P, R]):
         said = self._options
         stack = config.setting("stack", options["stack"], said.stack)
         if stack != "local":
-            raise KitaruFeatureNotAvailableError(f"There is no stack {stack!r}; only the built-in 'local' is available.")
+            raise KitaruFeatureNotAvailableError(
+                f"There is no stack {stack!r}; only the built-in 'local' is available."
+            )
         spec: JsonDict = {
             "entrypoint": describe_entrypoint(self.__kitaru_function__).to_json(),
             "retries": config.setting("retries", options["retries"], said.retries),
@@ -211,7 +217,9 @@ class Flow(Generic[P, R]):
             return FlowHandle(found, exec_id)
         session = starting.begin(found, made.execution, self._code, fresh=True)
         only_here = new.spec["entrypoint"]["kind"] == "none"
-        return FlowHandle(found, exec_id, session, self._go_on_if_ready(found, exec_id) if only_here else None)
+        return FlowHandle(
+            found, exec_id, session, self._go_on_if_ready(found, exec_id) if only_here else None
+        )
 
     def _go_on_if_ready(self, found: Backend, exec_id: str) -> Callable[[], Session | None]:
         def go_on() -> Session | None:
@@ -325,4 +333,3 @@ def flow(
         return Flow(plain, name or plain.__name__, options)
 
     return decorate if function is None else decorate(function)
-

@@ -81,7 +81,9 @@ class FlowHandle(Generic[R]):
             while not self._step():
                 left = None if deadline is None else deadline - time.monotonic()
                 if left is not None and left <= 0:
-                    raise TimeoutError(f"execution {self.exec_id} has not ended within {timeout:g} s; it goes on")
+                    raise TimeoutError(
+                        f"execution {self.exec_id} has not ended within {timeout:g} s; it goes on"
+                    )
                 self._sleep(pause if left is None else min(pause, left))
                 pause = min(pause * 1.5, LONGEST_POLL)
         except KeyboardInterrupt:

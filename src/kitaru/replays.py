@@ -60,7 +60,11 @@ def plan_replay(
 
 
 def _cut(
-    calls: list[CallRecord], original: ExecutionRecord, from_: str | None, touched: list[int], inputs_changed: bool
+    calls: list[CallRecord],
+    original: ExecutionRecord,
+    from_: str | None,
+    touched: list[int],
+    inputs_changed: bool,
 ) -> tuple[Mode, int | None]:
     if from_ == "changed":
         return "changed", None

@@ -31,7 +31,9 @@ def child_exec_id(parent: str, call_id: str) -> str:
 def begin(backend: Backend, execution: ExecutionRecord, code: FlowCode, *, fresh: bool = False) -> Session:
     """Run an execution whose lease this process holds, on a thread of its own."""
     logs.capture()
-    session = Session(backend.runner, execution, code, prompt=_terminal_prompt(backend), fresh=fresh)
+    session = Session(
+        backend.runner, execution, code, prompt=_terminal_prompt(backend, execution.exec_id), fresh=fresh
+    )
     session.on_suspended = lambda: announce(backend, execution)
     session.start()
     return session
@@ -70,14 +72,14 @@ def _told(exec_id: str, wait: WaitRecord, *, several: bool) -> str:
     return f"kitaru: {exec_id} waits for {wait.name!r}{asked}\n  kitaru executions input {exec_id}{named} --value JSON"
 
 
-def _terminal_prompt(backend: Backend) -> Callable[[WaitRecord], bool] | None:
+def _terminal_prompt(backend: Backend, exec_id: str) -> Callable[[WaitRecord], bool] | None:
     if not (sys.stdin and sys.stdin.isatty() and sys.stderr.isatty()):
         return None
 
     def prompt(wait: WaitRecord) -> bool:
         from kitaru.answers import ask_in_terminal
 
-        return ask_in_terminal(backend.store, backend.vault, wait)
+        return ask_in_terminal(backend.store, backend.vault, exec_id, wait)
 
     return prompt
 

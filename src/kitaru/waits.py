@@ -64,7 +64,9 @@ def _validator(schema: Any) -> tuple[dict[str, Any] | None, Callable[[Any], Any]
         adapter: TypeAdapter[Any] = TypeAdapter(schema)
         form = adapter.json_schema()
     except PydanticUserError as error:
-        raise KitaruUsageError(f"wait(schema={schema!r}) is not a type that pydantic can validate: {error}") from error
+        raise KitaruUsageError(
+            f"wait(schema={schema!r}) is not a type that pydantic can validate: {error}"
+        ) from error
     # Answers come from JSON, so they are validated by its rules: "2026-01-01" is a date there.
     from pydantic_core import to_json
 
@@ -79,7 +81,14 @@ def pending_question(scope: FlowScope, asked: Question) -> Pending:
     now = run.store.now()
     due = None if asked.expires is None else now + seconds_of(asked.expires)
     record = WaitRecord(
-        call.call_id, WaitKind.INPUT, call.name, asked.question, form, asked.metadata, created_at=now, due_at=due
+        call.call_id,
+        WaitKind.INPUT,
+        call.name,
+        asked.question,
+        form,
+        asked.metadata,
+        created_at=now,
+        due_at=due,
     )
     hold = time.monotonic() + seconds_of(asked.timeout or 0)
     return Pending(call, record, hold, validate)
@@ -90,7 +99,9 @@ def pending_timer(scope: FlowScope, seconds: float) -> Pending:
     run = scope.run
     call = run.issue(scope.branch, CallKind.SLEEP, "sleep")
     now = run.store.now()
-    return Pending(call, WaitRecord(call.call_id, WaitKind.TIMER, "sleep", created_at=now, due_at=now + seconds))
+    return Pending(
+        call, WaitRecord(call.call_id, WaitKind.TIMER, "sleep", created_at=now, due_at=now + seconds)
+    )
 
 
 def seconds_until(moment: datetime, run_now: float) -> float:
@@ -215,4 +226,3 @@ def sleep_until(moment: datetime) -> None:
     scope = flow_scope("sleep_until()")
     seconds = seconds_until(moment, scope.run.store.now())
     _open(scope, pending_timer(scope, seconds), "sleep(…)").result()
-

@@ -29,7 +29,9 @@ async def execute_async(run: Run, call: Call) -> Outcome:
                 told_started(run, call, step.number)
                 reply = await _async_attempt(run, call, step.number)
             else:
-                await loop.run_in_executor(run.runner.committers, run.record_attempt, call, step.number, step.failed)
+                await loop.run_in_executor(
+                    run.runner.committers, run.record_attempt, call, step.number, step.failed
+                )
                 await asyncio.sleep(step.seconds)
     finally:
         run.runner.ended(run, call.call_id)

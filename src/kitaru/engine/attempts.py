@@ -48,9 +48,7 @@ def attempts(run: Run, call: Call) -> Generator[Attempt | Retry, Outcome | None,
 def told_started(run: Run, call: Call, number: int) -> None:
     """Before each attempt's body: the lease must be alive; then who watches may know that it runs."""
     run.ensure_lease()
-    run.runner.started(
-        run, StartRecord(run.exec_id, call.call_id, call.name, call.kind, number, time.time())
-    )
+    run.runner.started(run, StartRecord(run.exec_id, call.call_id, call.name, call.kind, number, time.time()))
 
 
 def execute(run: Run, call: Call) -> Outcome:
@@ -70,9 +68,7 @@ def execute(run: Run, call: Call) -> Outcome:
             if isinstance(step, Attempt):
                 told_started(run, call, step.number)
                 scope = checkpoint_scope(run, call, step.number)
-                reply, given_up = run_sync_attempt(
-                    run, scope, lambda: _body(spec, call), spec.timeout
-                )
+                reply, given_up = run_sync_attempt(run, scope, lambda: _body(spec, call), spec.timeout)
             else:
                 run.record_attempt(call, step.number, step.failed)
                 pause(run, step.seconds)

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from kitaru.engine.calls import Outcome
+from kitaru.engine.interrupts import ASYNC_RAISABLE
 from kitaru.engine.run import Run
 from kitaru.engine.scope import CheckpointScope, current_scope
-from kitaru.engine.interrupts import ASYNC_RAISABLE
 from kitaru.engine.signals import FlowSignal
 
 
@@ -27,7 +27,9 @@ def run_body(run: Run, scope: CheckpointScope, body: Callable[[], Any]) -> Outco
     """Run a body on this thread and say what it did. Signals of the engine pass through."""
     token = current_scope.set(scope)
     started = time.time()
-    outcome = Outcome(started_at=started, metadata=scope.metadata, artifacts=scope.artifacts, blobs=scope.blobs)
+    outcome = Outcome(
+        started_at=started, metadata=scope.metadata, artifacts=scope.artifacts, blobs=scope.blobs
+    )
     try:
         run.bodies.enter()
         try:

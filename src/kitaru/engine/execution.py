@@ -139,7 +139,11 @@ class Session:
             self._keep_result(run, end, result)
         self.runner.flush()
         try:
-            if end.status is Status.FAILED and signal is None and self._void_for_retry(run, end.failure or {}):
+            if (
+                end.status is Status.FAILED
+                and signal is None
+                and self._void_for_retry(run, end.failure or {})
+            ):
                 return True
             ready = self.runner.store.finish(end)
         except Fenced:
@@ -173,7 +177,11 @@ class Session:
     def _fail_crash_loop(self) -> None:
         row, store = self.execution, self.runner.store
         calls = [start.call_id for start in store.reads.starts(row.exec_id)]
-        named = f" in {', '.join(repr(c) for c in calls)}" if calls else " before any call was told to have started"
+        named = (
+            f" in {', '.join(repr(c) for c in calls)}"
+            if calls
+            else " before any call was told to have started"
+        )
         failure: JsonDict = {
             "origin": FailureOrigin.CRASH_LOOP,
             "type": "crash_loop",

@@ -37,7 +37,9 @@ class Interruptible:
             for thread_id, sent in self._inside.items():
                 if not sent:
                     self._inside[thread_id] = True
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), ctypes.py_object(signal))
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                        ctypes.c_ulong(thread_id), ctypes.py_object(signal)
+                    )
 
 
 class _Cancelled(Cancelled):

@@ -148,7 +148,12 @@ class Jobs:
         return self._pool
 
     def _work(
-        self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any], unbound: bool, future: CallFuture[Any]
+        self,
+        call: Call,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        unbound: bool,
+        future: CallFuture[Any],
     ) -> None:
         try:
             if unbound:

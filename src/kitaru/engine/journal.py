@@ -24,7 +24,15 @@ LINEAGE_BYTES = 64
 class Journal:
     """Answers recorded calls, streaming the records page by page, and appends new ones under the lease's epoch."""
 
-    def __init__(self, store: JournalStore, exec_id: str, epoch: int, reuse: Reuse | None = None, *, fresh: bool = False) -> None:
+    def __init__(
+        self,
+        store: JournalStore,
+        exec_id: str,
+        epoch: int,
+        reuse: Reuse | None = None,
+        *,
+        fresh: bool = False,
+    ) -> None:
         self._store = store
         self._reuse = reuse
         self._lock = threading.Lock()
@@ -37,9 +45,7 @@ class Journal:
         self.attempts: dict[str, int] = {}
         if not self._complete:
             for attempt in store.attempts(exec_id):
-                self.attempts[attempt.call_id] = max(
-                    attempt.attempt, self.attempts.get(attempt.call_id, 0)
-                )
+                self.attempts[attempt.call_id] = max(attempt.attempt, self.attempts.get(attempt.call_id, 0))
         self.sources: dict[str, str] = {}
 
     def find(self, call_id: str) -> CallRecord | None:

@@ -73,7 +73,9 @@ class Reuse:
             for record in page:
                 self._records[record.call_id] = record
 
-    def offer(self, call_id: str, kind: str, name: str, inputs: JsonDict | None, code: str | None) -> CallRecord | None:
+    def offer(
+        self, call_id: str, kind: str, name: str, inputs: JsonDict | None, code: str | None
+    ) -> CallRecord | None:
         """The record that answers this call, as a new record to be committed under the replay; None: run it."""
         forced = self._override(call_id, kind, name)
         record = self._records.get(call_id)

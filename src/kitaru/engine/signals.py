@@ -41,7 +41,9 @@ class LeaseLost(FlowSignal):
     """Another runner holds the execution now; this one has recorded nothing since and must end."""
 
     def __init__(self, exec_id: str) -> None:
-        super().__init__(f"execution {exec_id} was taken over by another runner; this one stops and writes nothing")
+        super().__init__(
+            f"execution {exec_id} was taken over by another runner; this one stops and writes nothing"
+        )
 
 
 class StorageLost(FlowSignal):
@@ -56,4 +58,6 @@ class Stopped(FlowSignal):
     """The process was asked to end; the lease is given back and the execution can be resumed."""
 
     def __init__(self, exec_id: str) -> None:
-        super().__init__(f"execution {exec_id} was stopped here; go on with `kitaru executions resume {exec_id}`")
+        super().__init__(
+            f"execution {exec_id} was stopped here; go on with `kitaru executions resume {exec_id}`"
+        )

@@ -70,9 +70,7 @@ class Vault:
 
     def get(self, payload: Payload) -> Any:
         """The value. Raises ``KitaruBackendError`` when its bytes are gone or damaged."""
-        return decode(
-            payload.codec, self.data(payload), fetch=self._fetch, allow_pickle=self.allow_pickle
-        )
+        return decode(payload.codec, self.data(payload), fetch=self._fetch, allow_pickle=self.allow_pickle)
 
     def decode_encoded(self, encoded: Encoded) -> Any:
         """A copy of a value that was just encoded: what the store would give back."""

@@ -172,7 +172,11 @@ def child_result(call: Call, child: ExecutionRecord) -> CallRecord:
     if child.status is Status.COMPLETED:
         record.output = child.result
         return record
-    failure = child.failure or {"message": "cancelled", "type": "Cancelled", "origin": FailureOrigin.CANCELLED}
+    failure = child.failure or {
+        "message": "cancelled",
+        "type": "Cancelled",
+        "origin": FailureOrigin.CANCELLED,
+    }
     record.status = "failed"
     record.error = {
         **(failure.get("error") or {"type": failure["type"], "message": failure["message"]}),

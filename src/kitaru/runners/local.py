@@ -28,6 +28,16 @@ def launch(store: Store, execution: ExecutionRecord, objects_url: str) -> None:
     Raises:
         KitaruRuntimeError: when the flow cannot be found by another process, or its interpreter is gone.
     """
+    python = check(execution)
+    _detached(python, "kitaru.runners.main", store.url, objects_url, execution.exec_id)
+
+
+def check(execution: ExecutionRecord) -> str:
+    """The interpreter that another process would run the flow with.
+
+    Raises:
+        KitaruRuntimeError: when no other process can find the flow, or the interpreter is gone.
+    """
     entry = execution.spec.get("entrypoint") or {}
     if entry.get("kind") == "none":
         raise KitaruRuntimeError(
@@ -41,7 +51,7 @@ def launch(store: Store, execution: ExecutionRecord, objects_url: str) -> None:
             f"Execution {execution.exec_id} ran on the interpreter {python}, which is gone. Make it again (for example "
             f"`python -m venv`), then `kitaru executions resume {execution.exec_id}`."
         )
-    _detached(python, "kitaru.runners.main", store.url, objects_url, execution.exec_id)
+    return python
 
 
 def launch_all(store: Store, exec_ids: Iterable[str], objects_url: str) -> list[KitaruRuntimeError]:

@@ -23,7 +23,9 @@ def main(exec_id: str) -> int:
         with target(execution):
             flow = load_function(entry)
         if not isinstance(flow, Flow):
-            raise KitaruRuntimeError(f"{entry.qualname} in {entry.script or entry.module} is not a flow any more.")
+            raise KitaruRuntimeError(
+                f"{entry.qualname} in {entry.script or entry.module} is not a flow any more."
+            )
     except KitaruRuntimeError as error:
         told = LogRecord(exec_id, None, 1, backend.store.now(), "logging", "ERROR", "kitaru", str(error))
         backend.store.tell(logs=[told])

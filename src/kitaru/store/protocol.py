@@ -164,7 +164,9 @@ class JournalStore(Protocol):
     def calls(
         self, exec_id: str, *, after_seq: int = 0, limit: int = 1000, data: bool = True
     ) -> list[CallRecord]:
-        """A page of the journal in ``seq`` order. ``data=False``: outputs without their bytes."""
+        """A page of the journal in ``seq`` order. ``data=False``: outputs without their
+        bytes, but for those that are their own preview.
+        """
         ...
 
     def output(self, exec_id: str, call_id: str) -> Payload | None:
@@ -238,7 +240,9 @@ class ReadStore(Protocol):
         ...
 
     def call_summaries(self, exec_id: str) -> list[CallRecord]:
-        """All calls of an execution in ``position`` order, outputs without bytes."""
+        """All calls of an execution in ``position`` order, outputs without their bytes, but for those that
+        are their own preview.
+        """
         ...
 
     def starts(self, exec_id: str) -> list[StartRecord]:

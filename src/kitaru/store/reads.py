@@ -44,7 +44,7 @@ UNFINISHED = (Status.RUNNING, Status.WAITING)
 def _listed(names: str, table: str) -> list[ColumnElement[Any]]:
     """The columns that a row's reader expects, in its order."""
     return [
-        literal_column(name if name == "NULL" else f"{table}.{name}").label(f"c{place}")
+        literal_column(name if name.startswith("CASE") else f"{table}.{name}").label(f"c{place}")
         for place, name in enumerate(names.split(", "))
     ]
 

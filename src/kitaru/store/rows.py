@@ -23,14 +23,14 @@ Row = Sequence[Any]
 PAYLOAD = ("digest", "codec", "size", "type", "media_type", "data", "preview", "location")
 
 _NO_PAYLOAD = (None,) * len(PAYLOAD)
-_SLIM = ("digest", "codec", "size", "type", "media_type", "NULL", "preview", "location")
 
 
 def _columns(names: str, prefix: str = "", *, data: bool = True) -> str:
-    """Names with ``*`` replaced by the columns of a payload; ``data=False`` reads NULL for its bytes."""
-    parts = PAYLOAD if data else _SLIM
-    payload = ", ".join(part if part == "NULL" else f"{prefix}{part}" for part in parts)
-    return names.replace("*", payload)
+    """Names with ``*`` replaced by the columns of a payload; ``data=False``: bytes only where they are the preview."""
+    columns = [f"{prefix}{part}" for part in PAYLOAD]
+    if not data:
+        columns[PAYLOAD.index("data")] = f"CASE WHEN {prefix}preview IS NULL THEN {prefix}data END"
+    return names.replace("*", ", ".join(columns))
 
 
 _CALL = (

@@ -1,0 +1,73 @@
+"""``client.artifacts``: what runs kept."""
+
+from __future__ import annotations
+
+import builtins
+
+from kitaru.backend import Backend
+from kitaru.client import mapping
+from kitaru.errors import KitaruStateError
+from kitaru.models import ArtifactRef
+
+
+class Artifacts:
+    """Reads artifacts; values are loaded by ``ArtifactRef.load()`` alone."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def list(
+        self,
+        exec_id: str,
+        name: str | None = None,
+        kind: str | None = None,
+        producing_call: str | None = None,
+        limit: int | None = None,
+    ) -> builtins.list[ArtifactRef]:
+        """The artifacts of an execution, in the order of its calls; a call's return value before what it saved.
+
+        Args:
+            exec_id: the execution.
+            name: a checkpoint's name, or one given to ``save``; never an input's.
+            kind: ``input``, ``output``, or the ``type`` given to ``save``.
+            producing_call: the id of the call that made them.
+            limit: the most to return.
+
+        Raises:
+            KitaruStateError: for an unknown execution.
+        """
+        found = [
+            ref
+            for ref in self._all(exec_id)
+            if (name is None or (ref.name == name and ref.kind != "input"))
+            and (kind is None or ref.kind == kind)
+            and (producing_call is None or ref.producing_call == producing_call)
+        ]
+        return found if limit is None else found[:limit]
+
+    def get(self, artifact_id: str) -> ArtifactRef:
+        """One artifact by its id.
+
+        Raises:
+            KitaruStateError: when there is none.
+        """
+        exec_id = artifact_id.partition("/")[0]
+        for ref in self._all(exec_id):
+            if ref.artifact_id == artifact_id:
+                return ref
+        raise KitaruStateError(
+            f"Execution {exec_id} has no artifact {artifact_id!r}. `kitaru executions get {exec_id} -o json` lists them."
+        )
+
+    def _all(self, exec_id: str) -> builtins.list[ArtifactRef]:
+        backend = self._backend
+        execution = mapping.execution(backend, backend.store.execution(exec_id))
+        found = list(execution.inputs.values())
+        saved = backend.store.artifacts(exec_id)
+        for record in backend.store.reads.call_summaries(exec_id):
+            own = [item for item in saved if item.call_id == record.call_id]
+            call = mapping.call(backend, exec_id, record, own, [])
+            found += [*call.inputs.values(), *call.artifacts]
+        if execution.result is not None:
+            found.append(execution.result)
+        return found

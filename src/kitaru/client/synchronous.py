@@ -1,0 +1,45 @@
+"""``KitaruClient``."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from kitaru.backend import Backend, backend
+from kitaru.client.artifacts import Artifacts
+from kitaru.client.executions import Executions
+
+
+class KitaruClient:
+    """Reads and manages executions in the database of the current settings.
+
+    Attributes:
+        executions: list, get, answer, resume, retry, cancel, replay.
+        artifacts: list, get.
+
+    Example:
+        >>> client = KitaruClient()
+        >>> # client.executions.latest(flow="review").status
+    """
+
+    @cached_property
+    def _backend(self) -> Backend:
+        return backend()
+
+    @cached_property
+    def executions(self) -> Executions:
+        """Executions."""
+        return Executions(self)
+
+    @cached_property
+    def artifacts(self) -> Artifacts:
+        """Artifacts."""
+        return Artifacts(self._backend)
+
+    @property
+    def database_url(self) -> str:
+        """The address of the store."""
+        return self._backend.store.url
+
+    def check(self) -> None:
+        """Reach the database; raises ``KitaruBackendError`` when that fails."""
+        self._backend.store.check()
