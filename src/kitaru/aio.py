@@ -38,7 +38,8 @@ def wait(
 def wait(
     name: str | None = None,
     question: str | None = None,
-    schema: type[T] = ...,
+    *,
+    schema: type[T],
     timeout: float | None = None,
     metadata: dict[str, Any] | None = None,
     expires: Seconds | None = None,

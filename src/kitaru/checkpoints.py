@@ -97,7 +97,7 @@ def _reserved(kwargs: dict[str, Any]) -> tuple[str | None, Sequence[CallFuture[A
     after = kwargs.pop("after", None) or ()
     if key is not None and (not isinstance(key, str) or not key):
         raise KitaruUsageError(f"id= takes a non-empty string, not {key!r}.")
-    futures = [after] if isinstance(after, CallFuture) else list(after)
+    futures: list[Any] = [after] if isinstance(after, CallFuture) else list(after)
     return key, futures
 
 

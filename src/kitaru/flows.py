@@ -147,7 +147,8 @@ class Flow(Generic[P, R]):
         )
         if new.flow_name != self.name:
             raise KitaruStateError(
-                f"Execution {exec_id} is one of flow {new.flow_name!r}, not of {self.name!r}. Use {new.flow_name}.replay."
+                f"Execution {exec_id} is one of flow {new.flow_name!r}, not of {self.name!r}. "
+                f"Use {new.flow_name}.replay."
             )
         new.spec["entrypoint"] = describe_entrypoint(self.__kitaru_function__).to_json()
         new.launch_id, new.launch_ordinal = _launch_id, next(_launches)
@@ -172,8 +173,8 @@ class Flow(Generic[P, R]):
             bound = self._signature.bind(*args, **kwargs)
         except TypeError as error:
             raise KitaruUsageError(
-                f"{self.name}.run() was called with wrong arguments: {error}. The flow is {self.name}{self._signature}; "
-                f"options of run are {', '.join(RUN_OPTIONS)}."
+                f"{self.name}.run() was called with wrong arguments: {error}. The flow is "
+                f"{self.name}{self._signature}; options of run are {', '.join(RUN_OPTIONS)}."
             ) from error
         bound.apply_defaults()
         inputs: JsonDict = {}

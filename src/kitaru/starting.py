@@ -13,7 +13,7 @@ from kitaru.engine.execution import Session
 from kitaru.engine.run import FlowCode
 from kitaru.errors import KitaruStateError
 from kitaru.runners import local
-from kitaru.store.records import ExecutionRecord, Status, WaitKind, WaitRecord, WaitStatus
+from kitaru.store.records import ExecutionRecord, JsonDict, Status, WaitKind, WaitRecord, WaitStatus
 
 EXEC_ID_BYTES = 8
 
@@ -55,7 +55,8 @@ def announce(backend: Backend, execution: ExecutionRecord) -> None:
     questions = [w for w in pending if w.kind == WaitKind.INPUT]
     for wait in questions:
         print(_told(exec_id, wait, several=len(questions) > 1), file=sys.stderr)
-    reason = (execution.spec.get("entrypoint") or {}).get("reason")
+    entry: JsonDict = execution.spec.get("entrypoint") or {}
+    reason = entry.get("reason")
     if reason:
         print(
             f"kitaru: {exec_id} cannot be resumed by another process: {reason} Its journal is kept; "

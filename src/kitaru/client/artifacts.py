@@ -56,7 +56,8 @@ class Artifacts:
             if ref.artifact_id == artifact_id:
                 return ref
         raise KitaruStateError(
-            f"Execution {exec_id} has no artifact {artifact_id!r}. `kitaru executions get {exec_id} -o json` lists them."
+            f"Execution {exec_id} has no artifact {artifact_id!r}. "
+            f"`kitaru executions get {exec_id} -o json` lists them."
         )
 
     def _all(self, exec_id: str) -> builtins.list[ArtifactRef]:

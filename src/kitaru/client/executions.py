@@ -199,8 +199,8 @@ class Executions:
             )
         if any(name in (None, w.name, w.call_id) for w in waits):
             raise KitaruStateError(
-                f"Execution {exec_id} has no open wait{f' {name!r}' if name else ''} any more: it was answered already; "
-                "the first answer counts."
+                f"Execution {exec_id} has no open wait{f' {name!r}' if name else ''} any more: it was answered "
+                "already; the first answer counts."
             )
         known = ", ".join(w.name for w in waits) or "none"
         raise KitaruStateError(f"Execution {exec_id} has no wait {name or ''!r}. Its waits: {known}.")
@@ -315,6 +315,6 @@ class Executions:
     def _refuse_in_flow() -> None:
         if current_execution_id() is not None:
             raise KitaruContextError(
-                "The client was used to change an execution from inside a flow, where a resume would do it again. Do it "
-                "from outside; to start or wait for another flow use its .run() in the flow's body."
+                "The client was used to change an execution from inside a flow, where a resume would do it again. "
+                "Do it from outside; to start or wait for another flow use its .run() in the flow's body."
             )

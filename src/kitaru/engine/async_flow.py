@@ -108,7 +108,7 @@ class AsyncRun(Run):
         context: contextvars.Context = options.pop("context", None) or contextvars.copy_context()
         scope = context.get(current_scope)
         code = getattr(coro, "cr_code", None)
-        if isinstance(scope, FlowScope) and coro is not self._main and code is not _AWAIT_CODE:
+        if isinstance(scope, FlowScope) and coro is not self._main and code is not self._await_call.__code__:
             context = context.copy()
             branch = scope.branch.child(getattr(coro, "__name__", type(coro).__name__))
             context.run(current_scope.set, FlowScope(self, branch))
@@ -295,6 +295,3 @@ class AsyncRun(Run):
                     self._park(record, None, future)
                     return True
         return False
-
-
-_AWAIT_CODE = AsyncRun._await_call.__code__

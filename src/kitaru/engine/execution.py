@@ -13,6 +13,7 @@ from typing import Any
 
 from kitaru.engine.attempts import pause
 from kitaru.engine.backoff import Backoff
+from kitaru.engine.causes import failure_form
 from kitaru.engine.journal import Journal
 from kitaru.engine.replay import ReplayPlan, Reuse
 from kitaru.engine.run import FlowCode, Run
@@ -134,7 +135,7 @@ class Session:
         elif isinstance(signal, TimedOut):
             end.status, end.failure = Status.FAILED, told(signal, FailureOrigin.TIMEOUT)
         elif error is not None:
-            end.status, end.failure = Status.FAILED, run.failure(error)
+            end.status, end.failure = Status.FAILED, failure_form(error, run.raised)
         else:
             self._keep_result(run, end, result)
         self.runner.flush()
@@ -160,7 +161,9 @@ class Session:
             payload, blobs = run.vault.put(result)
         except KitaruUsageError as unencodable:
             end.status = Status.FAILED
-            end.failure = run.failure(KitaruUsageError(f"The flow's result cannot be stored: {unencodable}"))
+            end.failure = failure_form(
+                KitaruUsageError(f"The flow's result cannot be stored: {unencodable}"), run.raised
+            )
             return
         end.result, end.blobs = payload, blobs
 

@@ -105,7 +105,7 @@ class Jobs:
         run.check_thread()
         call = run.issue_checkpoint(self._branch_of(), spec, key)
         future: CallFuture[Any] = CallFuture(run)
-        needed = [a for a in (*args, *kwargs.values()) if isinstance(a, CallFuture)] + list(after)
+        needed = [*_futures((*args, *kwargs.values())), *after]
         if not needed and self._answered(call, args, kwargs, future):
             return future
         with run.changed:
@@ -186,5 +186,10 @@ class Jobs:
             self._pool.shutdown(wait=False)
 
 
-def _resolved(value: Any) -> Any:
-    return value.outcome() if isinstance(value, CallFuture) else value
+def _futures(values: Iterable[object]) -> list[CallFuture[Any]]:
+    return [cast("CallFuture[Any]", value) for value in values if isinstance(value, CallFuture)]
+
+
+def _resolved(value: object) -> Any:
+    found = _futures([value])
+    return found[0].outcome() if found else value

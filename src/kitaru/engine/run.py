@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kitaru.engine import divergence
 from kitaru.engine.calls import Call, CallSpec, Outcome, bind, cache_key, ended_record
+from kitaru.engine.causes import Raised
 from kitaru.engine.interrupts import Interruptible
 from kitaru.engine.journal import Journal
 from kitaru.engine.scope import Branch, CheckpointScope, current_scope
@@ -32,6 +34,7 @@ from kitaru.store.records import (
 )
 
 if TYPE_CHECKING:
+    from kitaru.engine.jobs import CallFuture
     from kitaru.engine.runner import Runner
 
 
@@ -44,25 +47,8 @@ class FlowCode:
     is_async: bool
 
 
-@dataclass(slots=True)
-class Raised:
-    """An exception that a recorded call raised in the flow, kept to know what ended the execution."""
-
-    error: BaseException
-    call_id: str
-    origin: FailureOrigin
-
-
-@dataclass(slots=True)
-class Settled:
-    """How a wait ended: an answer, or the reason why there is none."""
-
-    wait: WaitRecord
-    error: BaseException | None = None
-
-
 @dataclass
-class Run:
+class Run(ABC):
     """What sync and async flows share: calls are issued, answered from the journal, executed and recorded here."""
 
     execution: ExecutionRecord
@@ -82,6 +68,25 @@ class Run:
     def __post_init__(self) -> None:
         self._positions = itertools.count(1)
         self.exec_id = self.execution.exec_id
+
+    @abstractmethod
+    def main(self) -> Any:
+        """Run the flow's body to its end on this thread; returns its result."""
+
+    @abstractmethod
+    def call(self, spec: CallSpec, args: tuple[Any, ...], kwargs: dict[str, Any], key: str | None) -> Any:
+        """A checkpoint called directly."""
+
+    @abstractmethod
+    def submit(
+        self,
+        spec: CallSpec,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        key: str | None,
+        after: Iterable[CallFuture[Any]],
+    ) -> CallFuture[Any]:
+        """A checkpoint to run side by side with what follows."""
 
     # ---------------------------------------------------------------- signals
 
@@ -296,31 +301,6 @@ class Run:
         """Before a body starts: the lease must be alive by this machine's clock."""
         self.check_open()
         self.runner.ensure_lease(self)
-
-    def failure(self, error: BaseException) -> JsonDict:
-        """What ended the execution: the exception, where it began, and the failed calls in its chain of causes."""
-        chain: list[BaseException] = []
-        pending = [error]
-        while pending:
-            link = pending.pop()
-            if link in chain:
-                continue
-            chain.append(link)
-            pending += [e for e in (link.__cause__, link.__context__) if e is not None]
-            if isinstance(link, BaseExceptionGroup):
-                pending += link.exceptions
-        behind = [raised for raised in self.raised if any(raised.error is link for link in chain)]
-        origin = behind[-1].origin if behind else FailureOrigin.USER_CODE
-        if isinstance(error, KitaruDivergenceError):
-            origin = FailureOrigin.DIVERGENCE
-        described = describe(error)
-        return {
-            "origin": origin,
-            "message": described["message"],
-            "type": described["type"],
-            "error": described,
-            "calls": [raised.call_id for raised in behind],
-        }
 
     # ---------------------------------------------------------------- waits
 

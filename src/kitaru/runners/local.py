@@ -11,7 +11,7 @@ from pathlib import Path
 from kitaru.errors import KitaruRuntimeError
 from kitaru.home import home
 from kitaru.store.protocol import Store
-from kitaru.store.records import ExecutionRecord
+from kitaru.store.records import ExecutionRecord, JsonDict
 
 DETACH = """
 import os, subprocess, sys
@@ -38,14 +38,14 @@ def check(execution: ExecutionRecord) -> str:
     Raises:
         KitaruRuntimeError: when no other process can find the flow, or the interpreter is gone.
     """
-    entry = execution.spec.get("entrypoint") or {}
+    entry: JsonDict = execution.spec.get("entrypoint") or {}
     if entry.get("kind") == "none":
         raise KitaruRuntimeError(
             f"Execution {execution.exec_id} cannot be resumed by another process: {entry['reason']} Nothing is lost: "
-            f"what is recorded stays. To go on, call `.wait()` on its handle in the process that started it, or put the "
-            f"flow into a file."
+            "what is recorded stays. To go on, call `.wait()` on its handle in the process that started it, or put "
+            "the flow into a file."
         )
-    python = entry.get("python") or sys.executable
+    python = str(entry.get("python") or sys.executable)
     if not os.access(python, os.X_OK):
         raise KitaruRuntimeError(
             f"Execution {execution.exec_id} ran on the interpreter {python}, which is gone. Make it again (for example "
