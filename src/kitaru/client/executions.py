@@ -15,11 +15,14 @@ from kitaru.models import Event, Execution, ExecutionPage, LogEntry, PendingWait
 from kitaru.replays import check_replay_options, new_replay
 from kitaru.runners import local
 from kitaru.runtime import current_execution_id
-from kitaru.starting import new_exec_id, refuse_running
+from kitaru.starting import new_exec_id, owner_of, refuse_running
 from kitaru.store.records import ArtifactRecord, AttemptRecord, ExecutionRecord, Status, WaitKind, WaitRecord
 
 if TYPE_CHECKING:
     from kitaru.client.synchronous import KitaruClient
+
+
+ALL = 1_000_000
 
 
 class Executions:
@@ -206,8 +209,10 @@ class Executions:
         raise KitaruStateError(f"Execution {exec_id} has no wait {name or ''!r}. Its waits: {known}.")
 
     def _wake(self, exec_id: str) -> Execution:
-        if exec_id in self._backend.store.wakeable():
-            self._launch(self._backend.store.execution(exec_id))
+        row = self._backend.store.execution(exec_id)
+        nobody_runs_it = row.status is Status.RUNNING and owner_of(self._backend, row) is None
+        if nobody_runs_it or exec_id in self._backend.store.wakeable(limit=ALL):
+            self._launch(row)
         return self.get(exec_id)
 
     def _launch(self, row: ExecutionRecord) -> None:
@@ -229,7 +234,7 @@ class Executions:
             )
         if row.status is Status.RUNNING:
             refuse_running(self._backend, row)
-        elif exec_id not in self._backend.store.wakeable(limit=1_000_000):
+        elif exec_id not in self._backend.store.wakeable(limit=ALL):
             raise KitaruStateError(self._what_it_waits_for(row))
         self._launch(row)
         return self.get(exec_id)
@@ -308,8 +313,13 @@ class Executions:
         return self.get(new.exec_id)
 
     def sweep(self) -> None:
-        """Launch what is ready or due and was not launched, for example because who answered died before it could."""
-        local.launch_all(self._backend.store, self._backend.store.wakeable(), self._backend.objects_url)
+        """Launch what is ready or due and was not launched, for example because who answered died before it could, and
+        see to it that a timer process serves those that sleep.
+        """
+        store = self._backend.store
+        local.launch_all(store, store.wakeable(), self._backend.objects_url)
+        if store.next_wake() is not None:
+            local.ensure_timer(store.url, self._backend.objects_url)
 
     @staticmethod
     def _refuse_in_flow() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
 from collections.abc import Iterable
+from hashlib import blake2b
 from pathlib import Path
 
 from kitaru.errors import KitaruRuntimeError
@@ -66,13 +68,20 @@ def launch_all(store: Store, exec_ids: Iterable[str], objects_url: str) -> list[
 
 
 def ensure_timer(store_url: str, objects_url: str) -> None:
-    """Start the store's timer process. One that runs already makes the new one end at once."""
+    """Start the store's timer process, unless it runs already."""
+    with open(timer_lock(store_url), "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
     _detached(sys.executable, "kitaru.runners.timer", store_url, objects_url)
 
 
-def output_file(exec_id: str) -> Path:
-    """Where a detached runner's own output goes."""
-    return home() / "runners" / f"{exec_id}.log"
+def timer_lock(store_url: str) -> Path:
+    """The file that a store's timer process keeps locked."""
+    folder = home() / "runners"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder / f"timer-{blake2b(store_url.encode(), digest_size=8).hexdigest()}.pid"
 
 
 def _detached(python: str, module: str, store_url: str, objects_url: str, *arguments: str) -> None:

@@ -6,13 +6,11 @@ One a store and machine, by a file lock: ``python -m kitaru.runners.timer``.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import time
 
 from kitaru import backend as connection
-from kitaru.home import home
-from kitaru.runners.local import launch_all
+from kitaru.runners.local import launch_all, timer_lock
 
 LOOK_SECONDS = 1.0
 RELAUNCH_SECONDS = 10.0
@@ -22,23 +20,22 @@ GIVE_UP_SECONDS = 3600.0
 def main() -> None:
     """Run until nothing is pending; at once over when another timer process serves the same store."""
     backend = connection.backend()
-    name = hashlib.blake2b(backend.store.url.encode(), digest_size=8).hexdigest()
-    folder = home() / "runners"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = os.open(folder / f"timer-{name}.pid", os.O_CREAT | os.O_RDWR, 0o600)
+    lock = os.open(timer_lock(backend.store.url), os.O_CREAT | os.O_RDWR, 0o600)
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        _serve(backend)
+        if not _serve(backend):
+            return
         fcntl.flock(lock, fcntl.LOCK_UN)
         # Somebody may have suspended, and found this lock taken, after the last look.
         if backend.store.next_wake() is None:
             return
 
 
-def _serve(backend: connection.Backend) -> None:
+def _serve(backend: connection.Backend) -> bool:
+    """True when nothing is pending; False when what is left could not be launched for long."""
     store = backend.store
     # When each may be launched again, and after how long the next time: a flow that cannot be loaded stays ready.
     again: dict[str, tuple[float, float]] = {}
@@ -53,9 +50,10 @@ def _serve(backend: connection.Backend) -> None:
             delay = again.get(exec_id, (0.0, RELAUNCH_SECONDS))[1]
             again[exec_id] = (now + delay, delay * 2)
         if any(delay > GIVE_UP_SECONDS for _, delay in again.values()):
-            return
+            return False
         left = LOOK_SECONDS if due is None else max(0.05, due - store.now())
         time.sleep(min(LOOK_SECONDS, left))
+    return True
 
 
 if __name__ == "__main__":
