@@ -38,6 +38,8 @@ def parse_answer(schema: dict[str, Any] | None, text: str) -> Any:
     except json.JSONDecodeError as error:
         if kind == "string" or "enum" in (schema or {}):
             return plain
+        if kind == "boolean":
+            raise KitaruWaitValidationError(f"{plain!r} is neither yes nor no: answer y or n.") from error
         raise KitaruWaitValidationError(
             f"{text!r} is not JSON: {error}. Quote strings, for example '\"text\"'."
         ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from kitaru.engine.scope import CheckpointScope, FlowScope, current_scope
 from kitaru.errors import KitaruContextError, KitaruStateError, KitaruUsageError
@@ -116,7 +116,7 @@ def merge(into: dict[str, Any], more: dict[str, Any]) -> None:
     for key, value in more.items():
         old = into.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
-            merge(old, value)  # pyright: ignore[reportUnknownArgumentType]
+            merge(cast("dict[str, Any]", old), cast("dict[str, Any]", value))
         else:
             into[key] = value
 

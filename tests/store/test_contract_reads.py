@@ -32,7 +32,7 @@ def test_executions_are_listed_newest_first(store: Store, clock: Clock) -> None:
     for number in range(4):
         clock.now += 1
         held(store, f"e{number}", flow_name=f"flow{number % 2}", stack_name="local" if number else None)
-    finish(store, "e3", result=payload("result"))
+    finish(store, "e3", result=payload("result", preview="shown"))
     assert names(store) == ["e3", "e2", "e1", "e0"]
     assert names(store, flow="flow1") == ["e3", "e1"]
     assert names(store, status="completed") == ["e3"]
@@ -72,11 +72,15 @@ def test_a_wrong_cursor_is_told(store: Store) -> None:
 
 def test_summaries_stand_in_the_order_of_the_flow(store: Store) -> None:
     held(store)
-    append(store, call(1, "b#1", position=2, output=payload("x")), call(2, "a#1", position=1))
+    shown = payload("x", preview="shown")
+    append(store, call(1, "b#1", position=2, output=shown), call(2, "a#1", position=1, output=payload("y")))
     found = store.reads.call_summaries("e1")
     assert ids(found) == [(2, "a#1"), (1, "b#1")]
-    assert found[1].output is not None
-    assert (found[1].output.data, found[1].output.digest) == (None, "digest-of-x")
+    (short, long) = found[0].output, found[1].output
+    assert short is not None
+    assert long is not None
+    assert (long.data, long.preview, long.digest) == (None, "shown", "digest-of-x")
+    assert short.data == b"y", "a short value is its own preview"
 
 
 def test_starts_are_those_without_a_record(store: Store) -> None:
