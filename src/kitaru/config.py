@@ -100,15 +100,24 @@ def setting(name: str, *explicit: Any) -> Any:
     for value in explicit:
         if value is not None:
             return value
+    return sourced(name)[0]
+
+
+def sourced(name: str) -> tuple[Any, str]:
+    """The value that counts in this process, and where it comes from."""
     if name in _configured:
-        return _configured[name]
-    text = os.environ.get(f"KITARU_{name.upper()}")
+        return _configured[name], "kitaru.configure()"
+    variable = f"KITARU_{name.upper()}"
+    text = os.environ.get(variable)
     if text is not None:
-        return _parse(name, text)
-    for source in (_pyproject(str(Path.cwd())), _user_file(str(home()))):
+        return _parse(name, text), variable
+    for source, where in (
+        (_pyproject(str(Path.cwd())), "pyproject.toml"),
+        (_user_file(str(home())), "config.toml"),
+    ):
         if name in source:
-            return source[name]
-    return DEFAULTS[name]
+            return source[name], where
+    return DEFAULTS[name], "default"
 
 
 def database_url() -> str:

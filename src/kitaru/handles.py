@@ -92,6 +92,11 @@ class FlowHandle(Generic[R]):
             raise
         return self.get()
 
+    def until_suspended(self) -> None:
+        """Block until this process has nothing more to do for the execution: it has ended, or waits."""
+        if self._session is not None:
+            self._session.ended.wait()
+
     def _step(self) -> bool:
         """True when it has ended. Goes on with it here when no other process could."""
         session = self._session

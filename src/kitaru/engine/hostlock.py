@@ -52,6 +52,11 @@ def is_dead(folder: Path, owner: str) -> bool:
     return _is_free(folder / f"{token}.lock")
 
 
+def locked_files(folder: Path) -> list[Path]:
+    """The lock files of runners and timers that live on this host."""
+    return [path for path in folder.glob("*") if path.suffix in (".lock", ".pid") and not _is_free(path)]
+
+
 def _is_free(path: Path) -> bool:
     try:
         fd = os.open(path, os.O_RDWR)

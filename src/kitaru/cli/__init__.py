@@ -1,0 +1,1 @@
+"""The ``kitaru`` command: a face of the client."""

@@ -1,0 +1,60 @@
+"""The commands put together, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from kitaru import __version__
+from kitaru.cli import executions, project, running, steering
+from kitaru.errors import KitaruError, KitaruUsageError
+
+app = typer.Typer(
+    name="kitaru",
+    help="Durable execution for AI agents.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    epilog='Start a flow: [bold]kitaru run my_module:my_flow --args \'{"topic": "x"}\'[/bold]',
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"kitaru {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: bool = typer.Option(
+        False, "--version", "-V", callback=_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    """Durable execution for AI agents."""
+
+
+project.register(app)
+running.register(app)
+group = typer.Typer(no_args_is_help=True, help="Look at executions and steer them.", rich_markup_mode="rich")
+executions.register(group)
+steering.register(group)
+app.add_typer(group, name="executions")
+
+
+def run() -> int:
+    """Run the command line; returns the exit code: 0 success, 2 bad usage, 1 a failure."""
+    try:
+        app()
+    except BrokenPipeError:
+        # Who read our output has gone; nothing more can be said to them.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KitaruError as error:
+        if os.environ.get("KITARU_DEBUG"):
+            raise
+        print(f"Error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, KitaruUsageError) else 1
+    return 0

@@ -1,0 +1,133 @@
+"""``kitaru executions``: list, get, logs, statistics, watch."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from kitaru.cli import output, views
+from kitaru.cli.output import Form, Output
+from kitaru.client import KitaruClient
+from kitaru.models import ExecutionStatus, LogEntry
+
+
+def _known_ids() -> list[str]:
+    return [execution.exec_id for execution in KitaruClient().executions.list(limit=50)]
+
+
+ExecId = Annotated[str, typer.Argument(metavar="ID", help="The execution, kr-…", autocompletion=_known_ids)]
+
+
+def list_executions(
+    flow: Annotated[str | None, typer.Option(help="Only of this flow.")] = None,
+    status: Annotated[ExecutionStatus | None, typer.Option(help="Only with this status.")] = None,
+    stack: Annotated[str | None, typer.Option(help="Only on this stack.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Only created since then (UTC).")] = None,
+    limit: Annotated[int, typer.Option(help="The most to show.")] = 20,
+    cursor: Annotated[str | None, typer.Option(help="Where the page before ended.")] = None,
+    form: Output = Form.TEXT,
+) -> None:
+    """List executions, newest first.
+
+    Example: kitaru executions list --status waiting
+    """
+    client = KitaruClient()
+    client.executions.sweep()
+    page = client.executions.list(flow, status and status.value, stack, since, limit, cursor)
+    output.many("executions list", form, page, lambda: views.executions(page), cursor=page.cursor)
+
+
+def get(exec_id: ExecId, form: Output = Form.TEXT) -> None:
+    """Show an execution: its calls, what it waits for, why it failed.
+
+    Example: kitaru executions get kr-0123456789abcdef
+    """
+    execution = KitaruClient().executions.get(exec_id)
+    output.one("executions get", form, execution, lambda: views.execution(execution))
+
+
+def logs(
+    exec_id: ExecId,
+    checkpoint: Annotated[str | None, typer.Option(help="Only of this checkpoint (name or call id).")] = None,
+    limit: Annotated[int | None, typer.Option(help="The most lines to show.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the execution ends.")] = False,
+    verbose: Annotated[
+        int, typer.Option("-v", count=True, help="-v: with time and call; -vv: with logger too.")
+    ] = 0,
+    grouped: Annotated[bool, typer.Option(help="By call, each under its name.")] = False,
+    form: Output = Form.TEXT,
+) -> None:
+    """Show what an execution printed and logged, oldest first.
+
+    Example: kitaru executions logs kr-0123456789abcdef --checkpoint fetch --follow
+    """
+    found = KitaruClient().executions.logs(exec_id, checkpoint, limit, follow)
+    if follow:
+        for entry in found:
+            output.line(entry) if form is Form.JSON else print(_log_line(entry, verbose), flush=True)
+        return
+    entries = list(found)
+
+    def show() -> None:
+        if not grouped:
+            for entry in entries:
+                print(_log_line(entry, verbose))
+            return
+        by_call = sorted(entries, key=lambda entry: entry.call_id or "")
+        for call_id, lines in itertools.groupby(by_call, key=lambda entry: entry.call_id):
+            print(f"== {call_id or 'flow'}")
+            for entry in lines:
+                print(f"  {_log_line(entry, verbose)}")
+
+    output.many("executions logs", form, entries, show)
+
+
+def _log_line(entry: LogEntry, verbose: int) -> str:
+    if not verbose:
+        return entry.message
+    where = entry.call_id or "flow"
+    source = f" {entry.logger or entry.stream}" if verbose > 1 else ""
+    return f"{entry.at:%H:%M:%S.%f} {entry.level:<7} {where}{source}: {entry.message}"
+
+
+def statistics(
+    group_by: Annotated[str, typer.Option(help="flow, status, day or stack.")] = "flow",
+    form: Output = Form.TEXT,
+) -> None:
+    """Count executions and their mean duration.
+
+    Example: kitaru executions statistics --group-by day
+    """
+    rows = KitaruClient().executions.statistics(group_by)
+    output.many("executions statistics", form, rows, lambda: views.rows(rows))
+
+
+def watch(
+    exec_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="The execution; default: the newest.")
+    ] = None,
+    form: Output = Form.TEXT,
+) -> None:
+    """Follow an execution live until it ends.
+
+    Example: kitaru executions watch kr-0123456789abcdef
+    """
+    client = KitaruClient()
+    wanted = exec_id or client.executions.latest().exec_id
+    for event in client.executions.events(wanted):
+        if form is Form.JSON:
+            output.line(event)
+        else:
+            views.event(event)
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands."""
+    group.command("list")(list_executions)
+    group.command("get")(get)
+    group.command("logs")(logs)
+    group.command("statistics")(statistics)
+    group.command("watch")(watch)

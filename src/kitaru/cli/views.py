@@ -1,0 +1,82 @@
+"""What people see of executions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kitaru.cli.output import ago, between, table
+from kitaru.models import CheckpointCall, Event, Execution, PendingWait
+
+
+def executions(page: Sequence[Execution]) -> None:
+    """A table of executions, and how to see more."""
+    if not page:
+        print("No executions. Start one with: kitaru run MODULE:FLOW --args '{…}'")
+        return
+    table(
+        "",
+        ["execution", "flow", "status", "created", "took"],
+        [
+            (e.exec_id, e.flow_name, e.status.value, ago(e.created_at), between(e.started_at, e.ended_at))
+            for e in page
+        ],
+    )
+    cursor = getattr(page, "cursor", None)
+    if cursor:
+        print(f"More: kitaru executions list --cursor '{cursor}'")
+
+
+def execution(found: Execution) -> None:
+    """One execution with its calls, and what to type next."""
+    print(
+        f"{found.exec_id}  flow {found.flow_name}  {found.status.value}  {between(found.started_at, found.ended_at)}"
+    )
+    if found.original_exec_id:
+        print(f"replay of {found.original_exec_id}")
+    for name, ref in found.inputs.items():
+        print(f"  {name} = {ref.preview}")
+    if found.metadata:
+        print(f"metadata: {found.metadata}")
+    table("", ["call", "status", "attempts", "took", "output"], [_call(c) for c in found.checkpoints])
+    for call in found.running_calls:
+        print(f"running: {call.call_id} (attempt {call.attempt}) for {between(call.started_at, None)}")
+    if found.pending_wait:
+        question(found.pending_wait)
+    if found.result:
+        print(f"result: {found.result.preview}")
+    if found.failure:
+        print(f"failed ({found.failure.origin}): {found.failure.type}: {found.failure.message}")
+        print(f"  go on from what is recorded: kitaru executions retry {found.exec_id}")
+
+
+def _call(call: CheckpointCall) -> tuple[Any, ...]:
+    shown = call.artifacts[0].preview if call.artifacts else call.failure.message if call.failure else ""
+    status = f"{call.status} (from {call.cached_from})" if call.cached_from else call.status
+    return call.call_id, status, call.attempts, between(call.started_at, call.ended_at), (shown or "")[:80]
+
+
+def question(wait: PendingWait) -> None:
+    """An open question and how to answer it."""
+    print(f"{wait.exec_id} waits for {wait.name!r} ({wait.wait_id}). {wait.question or ''}")
+    if wait.schema:
+        print(f"  schema: {wait.schema}")
+    print(f"  answer: kitaru executions input {wait.exec_id} --wait {wait.name} --value JSON")
+
+
+def event(happened: Event) -> None:
+    """One line of a live view."""
+    what = f"{happened.call_id} {happened.status or ''}" if happened.call_id else happened.status
+    detail = {key: value for key, value in happened.detail.items() if value is not None}
+    print(
+        f"{happened.at:%H:%M:%S} {happened.kind.replace('_', ' ')}: {what} {detail or ''}".rstrip(),
+        flush=True,
+    )
+
+
+def rows(found: Sequence[dict[str, Any]]) -> None:
+    """A table of like rows."""
+    if found:
+        table("", list(found[0]), [list(row.values()) for row in found])
+    else:
+        print("No executions yet.")
