@@ -1,0 +1,1 @@
+"""A Claude Agent SDK turn that survives a crash, and a person's yes."""
