@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,12 +15,13 @@ from kitaru.store.commits import Entry, GroupCommit
 from kitaru.store.database import Transaction
 from kitaru.store.forks import close_at_forks
 from kitaru.store.pool import Pool
-from kitaru.store.sqlite_errors import translated
+from kitaru.store.sqlite_errors import BUSY_SECONDS, is_busy, translated
 from kitaru.store.sqlite_files import make_file, open_connection, prepare_schema
 
 T = TypeVar("T")
 
 READERS = 16
+PATIENCE_MS = 20
 
 _texts: dict[str, str] = {}
 
@@ -67,7 +68,8 @@ class SqliteDatabase:
         with self._errors():
             if path is not None:
                 make_file(path)
-            prepare_schema(self._open_writer(), self._path, self.name)
+            with self._patient() as connection:
+                prepare_schema(connection, self._path, self.name)
         if path is not None:
             close_at_forks(self)
 
@@ -99,8 +101,8 @@ class SqliteDatabase:
         """Look at the file and its schema again."""
         entry = self._group.lead_alone()
         try:
-            with self._errors():
-                prepare_schema(self._open_writer(), self._path, self.name)
+            with self._errors(), self._patient() as connection:
+                prepare_schema(connection, self._path, self.name)
         finally:
             self._group.end_alone(entry)
 
@@ -149,7 +151,7 @@ class SqliteDatabase:
         write: PreparedAppend = entry.work
         sql, parameters = write.statements[0]
         try:
-            if writer.execute(_texts.get(sql) or text_for_sqlite(sql), parameters).rowcount != 1:
+            if _locking(writer, _texts.get(sql) or text_for_sqlite(sql), parameters).rowcount != 1:
                 write.verify(SqliteTransaction(writer))
         except sqlite3.Error:
             raise
@@ -161,7 +163,7 @@ class SqliteDatabase:
         transaction = SqliteTransaction(writer)
         committing = False
         try:
-            writer.execute("BEGIN IMMEDIATE")
+            _locking(writer, "BEGIN IMMEDIATE")
             for entry in batch:
                 _apply(writer, transaction, entry)
             committing = True
@@ -199,7 +201,17 @@ class SqliteDatabase:
         writer = self._writer
         if writer is None:
             writer = self._writer = self._connect(read_only=False)
+            writer.execute(f"PRAGMA busy_timeout={PATIENCE_MS}")
         return writer
+
+    @contextmanager
+    def _patient(self) -> Generator[sqlite3.Connection]:
+        """A connection that waits by SQLite's own means; a database in memory has only the writer."""
+        if self._path is None:
+            yield self._open_writer()
+        else:
+            with closing(self._connect(read_only=False)) as connection:
+                yield connection
 
     def _drop_writer(self) -> None:
         writer, self._writer = self._writer, None
@@ -219,6 +231,23 @@ class SqliteDatabase:
             yield
         except sqlite3.Error as error:
             raise translated(error, self.name) from error
+
+
+def _locking(writer: sqlite3.Connection, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+    """Execute a statement that takes the write lock; wait for another process to let go of it.
+
+    SQLite's own waiting asks ever more seldom, ten times a second in the end, and starves beside a process that commits
+    one record after another: so it is kept short here, and begun again.
+    """
+    deadline: float | None = None
+    while True:
+        try:
+            return writer.execute(sql, parameters)
+        except sqlite3.OperationalError as error:
+            if deadline is None:
+                deadline = time.monotonic() + BUSY_SECONDS
+            if not is_busy(error) or time.monotonic() > deadline:
+                raise
 
 
 def _is_one_statement(work: Any) -> bool:
