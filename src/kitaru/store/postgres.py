@@ -80,7 +80,11 @@ class PostgresDatabase:
         self._closed = False
         self._writer: psycopg.Connection[Any] | None = None
         self._start()
-        self.check()
+        try:
+            self.check()
+        except BaseException:
+            self.close()
+            raise
         close_at_forks(self)
 
     def _start(self) -> None:
