@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import redirect_stdout
 from typing import Annotated
 
 import typer
@@ -26,9 +27,11 @@ def run(
     Example: kitaru run agents.review:review --args '{"topic": "durable agents"}'
     """
     flow: Flow[..., object] = find_flow(target)
-    handle = flow.run(**output.parsed(args, "--args"))
-    print(handle.exec_id, file=sys.stderr)
-    handle.until_suspended()
+    # With -o json, what the flow prints must not stand in the answer.
+    with redirect_stdout(sys.stderr if form is Form.JSON else sys.stdout):
+        handle = flow.run(**output.parsed(args, "--args"))
+        print(handle.exec_id, file=sys.stderr)
+        handle.until_suspended()
     execution = KitaruClient().executions.get(handle.exec_id)
     output.one("run", form, execution, lambda: views.execution(execution))
     if execution.status.is_finished and not execution.status.is_successful:
