@@ -40,14 +40,28 @@ class Started:
     outcome: Outcome | None = None
 
 
+OWN, REUSED, LIVE = range(3)
+"""Whose records are released first: this journal's, then those of a replayed original, then what has just ended."""
+
+
+@dataclass(order=True, slots=True)
+class Parked:
+    """An outcome to be handed to the flow in its turn; ``adopt``: its call, when the record is an original's."""
+
+    rank: int
+    seq: int
+    position: int
+    future: asyncio.Future[Delivery] = field(compare=False)
+    delivery: Delivery = field(compare=False)
+    adopt: Call | None = field(default=None, compare=False)
+
+
 @dataclass
 class AsyncRun(Run):
     """An async flow that runs."""
 
     prompt: Prompt | None = None
-    _parked: list[tuple[int, int, asyncio.Future[Delivery], Delivery]] = field(
-        default_factory=list[tuple[int, int, "asyncio.Future[Delivery]", Delivery]]
-    )
+    _parked: list[Parked] = field(default_factory=list["Parked"])
     _queued: list[Started] = field(default_factory=list[Started])
     _ended: list[Started] = field(default_factory=list[Started])
     _pending: dict[str, tuple[Pending, asyncio.Future[Delivery]]] = field(
@@ -121,9 +135,12 @@ class AsyncRun(Run):
         if self.signal is not None:
             return self._close_down()
         while self._parked:
-            _, _, future, delivery = heapq.heappop(self._parked)
-            if not future.done():
-                future.set_result(delivery)
+            parked = heapq.heappop(self._parked)
+            if not parked.future.done():
+                try:
+                    self._release(parked)
+                except FlowSignal:
+                    return self._close_down()
                 return True
         if self._queued:
             queued, self._queued = self._queued, []
@@ -175,14 +192,12 @@ class AsyncRun(Run):
         self.check_thread()
         future: asyncio.Future[Delivery] = self.loop.create_future()
         started = Started(call, future)
-        record = self.recorded(call)
-        if record is not None:
-            self._park(record, None, future)
-        elif pending is not None:
-            self.waits.open(pending)
-            self._pending[call.call_id] = (pending, future)
-        else:
-            self._queued.append(started)
+        if not self._park_recorded(call, future):
+            if pending is None:
+                self._queued.append(started)
+            else:
+                self.waits.open(pending)
+                self._pending[call.call_id] = (pending, future)
         try:
             delivered, outcome = await future
         except asyncio.CancelledError:
@@ -195,8 +210,31 @@ class AsyncRun(Run):
             self._pending.pop(call.call_id, None)
         return self.deliver(delivered, outcome)
 
+    def _park_recorded(self, call: Call, future: asyncio.Future[Delivery]) -> bool:
+        """Park what is recorded for the call, to be released in its turn; False when nothing is."""
+        own = self.own_record(call)
+        if own is not None:
+            heapq.heappush(self._parked, Parked(OWN, own.seq, call.position, future, (own, None)))
+            return True
+        reused = self.reusable(call)
+        if reused is not None:
+            # Adopted when it is released, so that the replay's journal has the order of the original's.
+            heapq.heappush(
+                self._parked, Parked(REUSED, reused.seq, call.position, future, (reused, None), call)
+            )
+            return True
+        found = self.recorded_elsewhere(call)
+        if found is not None:
+            self._park(found, None, future)
+        return found is not None
+
     def _park(self, record: CallRecord, outcome: Outcome | None, future: asyncio.Future[Delivery]) -> None:
-        heapq.heappush(self._parked, (record.seq, record.position, future, (record, outcome)))
+        heapq.heappush(self._parked, Parked(LIVE, record.seq, record.position, future, (record, outcome)))
+
+    def _release(self, parked: Parked) -> None:
+        if parked.adopt is not None:
+            self.adopt(parked.adopt, parked.delivery[0])
+        parked.future.set_result(parked.delivery)
 
     def _start(self, started: Started) -> None:
         context = contextvars.copy_context()

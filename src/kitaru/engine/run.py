@@ -162,25 +162,42 @@ class Run(ABC):
 
         Raises ``KitaruDivergenceError`` when the journal holds another call under its identity.
         """
+        record = self.own_record(call)
+        if record is None:
+            record = self.reusable(call)
+            if record is not None:
+                self.adopt(call, record)
+        return record or self.recorded_elsewhere(call)
+
+    def own_record(self, call: Call) -> CallRecord | None:
+        """What this execution's own journal holds for the call."""
         record = self.journal.find(call.call_id)
-        if record is not None:
-            try:
-                divergence.check(record, call, self.exec_id)
-            except KitaruDivergenceError as error:
-                self.remember(error, call.call_id, FailureOrigin.DIVERGENCE)
-                raise
-            return record
-        found = self.journal.offer(call.call_id, call.kind, call.name, call.inputs, call.code)
-        if found is None:
-            found = self._cached(call)
-        if found is None:
+        if record is None:
             return None
-        found.position, found.inputs, found.kind = call.position, call.inputs, call.kind
-        found.code_digest, found.cache_key = call.code, self.key_of(call)
-        now = time.time()
-        found.started_at, found.ended_at = now, now
-        self.commit([found], blobs=call.blobs)
-        return found
+        try:
+            divergence.check(record, call, self.exec_id)
+        except KitaruDivergenceError as error:
+            self.remember(error, call.call_id, FailureOrigin.DIVERGENCE)
+            raise
+        return record
+
+    def reusable(self, call: Call) -> CallRecord | None:
+        """In a replay, the original's record that stands for the call, with its original ``seq``; not yet adopted."""
+        return self.journal.offer(call.call_id, call.kind, call.name, call.inputs, call.code)
+
+    def adopt(self, call: Call, record: CallRecord) -> None:
+        """Commit another execution's record as this call's own."""
+        record.position, record.inputs, record.kind = call.position, call.inputs, call.kind
+        record.code_digest, record.cache_key = call.code, self.key_of(call)
+        record.started_at = record.ended_at = time.time()
+        self.commit([record], blobs=call.blobs)
+
+    def recorded_elsewhere(self, call: Call) -> CallRecord | None:
+        """The record of an equal call of an earlier execution, when caching is on; adopted."""
+        record = self._cached(call)
+        if record is not None:
+            self.adopt(call, record)
+        return record
 
     def _cached(self, call: Call) -> CallRecord | None:
         key = self.key_of(call)

@@ -209,7 +209,8 @@ class PostgresDatabase:
             self._drop_writer()
             if not is_lost(error) and not is_conflict(error):
                 raise
-            self._commit_batch(self._open_writer(), batch)
+            unsettled = [entry for entry in batch if not entry.settled]
+            self._commit_batch(self._open_writer(), unsettled)
 
     def _commit_batch(self, writer: psycopg.Connection[Any], batch: list[Entry]) -> None:
         transaction = self._on(writer)
