@@ -143,6 +143,49 @@ def several() -> int:
     return first.result() - second.result()
 
 
+def test_the_process_ends_again_after_the_second_of_two_was_answered(client: KitaruClient) -> None:
+    handle = several.run()
+    handle.until_suspended()
+    client.executions.input(handle.exec_id, wait="second", value=2)
+    epoch = client._backend.store.execution(handle.exec_id).epoch
+
+    def waits_again() -> bool:
+        row = client._backend.store.execution(handle.exec_id)
+        return row.epoch > epoch and row.status == "waiting"
+
+    wait_until(waits_again, "the flow to wait again", 60)
+    assert [w.name for w in client.executions.pending_waits(handle.exec_id)] == ["first"]
+    client.executions.input(handle.exec_id, wait="first", value=44)
+    assert handle.wait(timeout=60) == 42
+
+
+@kitaru.flow
+async def first_of_two() -> str:
+    left, right = asyncio.create_task(named("left")), asyncio.create_task(named("right"))
+    done, pending = await asyncio.wait({left, right}, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    answer = done.pop().result()
+    return f"{answer} then {await named('last')}"
+
+
+async def named(name: str) -> str:
+    return await aio.wait(name, schema=str)
+
+
+def test_a_wait_that_the_flow_gave_up_is_closed(client: KitaruClient) -> None:
+    handle = first_of_two.run()
+    handle.until_suspended()
+    client.executions.input(handle.exec_id, wait="right", value="R")
+
+    def asked() -> list[str]:
+        return [w.name for w in client.executions.pending_waits(handle.exec_id)]
+
+    wait_until(lambda: asked() == ["last"] and handle.status == "waiting", "only the last wait to be open")
+    client.executions.input(handle.exec_id, value="L")
+    assert handle.wait(timeout=60) == "R then L"
+
+
 def test_waits_may_be_open_together_in_a_sync_flow(client: KitaruClient) -> None:
     handle = several.run()
     handle.until_suspended()

@@ -45,8 +45,15 @@ def get(exec_id: ExecId, form: Output = Form.TEXT) -> None:
 
     Example: kitaru executions get kr-0123456789abcdef
     """
-    execution = KitaruClient().executions.get(exec_id)
-    output.one("executions get", form, execution, lambda: views.execution(execution))
+    client = KitaruClient()
+    execution = client.executions.get(exec_id)
+
+    def show() -> None:
+        views.execution(execution)
+        for wait in client.executions.pending_waits(exec_id)[1:]:
+            views.question(wait)
+
+    output.one("executions get", form, execution, show)
 
 
 def logs(

@@ -42,6 +42,8 @@ def input_(
         return
     if exec_id is None:
         raise KitaruUsageError("Name the execution, or use --interactive to go through all that wait.")
+    if abort and value is not None:
+        raise KitaruUsageError("Give --value or --abort, not both.")
     client = KitaruClient()
     if abort:
         execution = client.executions.abort_wait(exec_id, wait)

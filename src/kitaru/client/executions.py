@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kitaru.answers import answer
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 
 ALL = 1_000_000
+
+
+def _utc(moment: datetime) -> datetime:
+    """A moment without a time zone is one of UTC, wherever the machine stands."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 class Executions:
@@ -95,6 +100,8 @@ class Executions:
     ) -> ExecutionPage:
         """Executions, newest first, without their calls; ``.cursor`` of the page gives the next one.
 
+        ``since`` without a time zone is taken as UTC.
+
         Raises:
             KitaruUsageError: for an unknown status, or a limit below 1.
         """
@@ -106,7 +113,7 @@ class Executions:
             flow=flow,
             status=status,
             stack=stack,
-            since=None if since is None else since.timestamp(),
+            since=None if since is None else _utc(since).timestamp(),
             limit=limit,
             cursor=cursor,
         )

@@ -205,6 +205,8 @@ class AsyncRun(Run):
                 self._queued.remove(started)
             if started.task is not None:
                 started.task.cancel()
+            if pending is not None and call.call_id in self._pending and self.signal is None:
+                self.waits.withdraw(pending)
             raise
         finally:
             self._pending.pop(call.call_id, None)

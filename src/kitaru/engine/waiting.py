@@ -53,6 +53,8 @@ class Waits:
     run: Run
     prompt: Prompt | None = None
     known: dict[str, WaitRecord] = field(default_factory=dict[str, WaitRecord])
+    opened: dict[str, Pending] = field(default_factory=dict[str, Pending])
+    records: dict[str, CallRecord] = field(default_factory=dict[str, CallRecord])
 
     def open(self, pending: Pending) -> None:
         """Register a wait, unless an earlier runner of this execution did: then its due time stands."""
@@ -64,8 +66,22 @@ class Waits:
             run.commit(waits=[pending.wait])
             self.known[pending.call.call_id] = pending.wait
         pending.wait = self.known[pending.call.call_id]
+        self.opened[pending.call.call_id] = pending
         if pending.wait.kind == WaitKind.CHILD:
             self._look_at_child(pending.wait)
+
+    def collect(self) -> None:
+        """Record every open wait that was settled, also those that the flow does not block on now."""
+        for call_id, pending in list(self.opened.items()):
+            record = self.settled(pending)
+            if record is not None:
+                self.records[call_id] = record
+                del self.opened[call_id]
+
+    def withdraw(self, pending: Pending) -> None:
+        """The flow no longer wants the answer."""
+        self.opened.pop(pending.call.call_id, None)
+        self.run.store.settle(self.run.exec_id, pending.call.call_id, WaitStatus.CLOSED, by="flow")
 
     def refresh(self) -> None:
         """Read what others settled."""
@@ -190,11 +206,13 @@ def wait_until_settled(run: Run, waits: Waits, pending: Pending, in_flight: Call
     """Block a sync flow's thread until the wait is settled, or close the flow and raise ``Suspended``."""
     while True:
         run.check_open()
-        if (record := waits.settled(pending)) is not None:
+        waits.collect()
+        if (record := waits.records.pop(pending.call.call_id, None)) is not None:
             return record
         if not in_flight():
             waits.ask(pending)
-            if (record := waits.settled(pending)) is not None:
+            waits.collect()
+            if (record := waits.records.pop(pending.call.call_id, None)) is not None:
                 return record
             if waits.may_suspend(pending) and run.try_suspend():
                 run.check_open()

@@ -28,7 +28,7 @@ class PreparedAppend:
         self.exec_id = exec_id
         self.epoch = epoch
         self.calls = write.calls
-        # The children that it waits for: each must not finish between this append's look at it and its commit.
+        # With the children that it waits for: none may finish while this is being committed.
         self.locks: Sequence[str] = ()
         self.statements: list[Statement] = [
             (sql.INSERT_CALL, (*call_row(exec_id, call), *fence)) for call in write.calls
@@ -41,9 +41,8 @@ class PreparedAppend:
             self.statements += [(sql.INSERT_ARTIFACT, (*row, *fence)) for row in rows]
         if write.waits:
             self.statements += [(sql.INSERT_WAIT, (*wait_row(exec_id, wait), *fence)) for wait in write.waits]
-            self.locks = sorted(
-                {wait.child_exec_id for wait in write.waits if wait.child_exec_id is not None}
-            )
+            children = {wait.child_exec_id for wait in write.waits if wait.child_exec_id is not None}
+            self.locks = sorted({exec_id, *children}) if children else ()
         if write.blobs:
             # In order, so that two transactions never wait for each other's blobs.
             ordered = sorted(write.blobs, key=lambda blob: blob.digest)

@@ -102,7 +102,7 @@ class SqlJournal:
         metadata = write.metadata
 
         def append_and_merge(tx: Transaction) -> None:
-            leases.held(tx, write.exec_id, write.epoch)
+            leases.lock_in_order(tx, prepared.locks or [write.exec_id])
             prepared.run(tx)
             settling.merge_metadata(tx, write.exec_id, metadata)
 

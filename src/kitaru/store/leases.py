@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kitaru.errors import KitaruStateError
@@ -45,6 +45,13 @@ def locked(transaction: Transaction, exec_id: str) -> Lease:
         raise missing(exec_id)
     status, epoch, owner, until, now, cancel_requested, takeovers, counted_seq = row
     return Lease(Status(status), epoch, owner, until, now, bool(cancel_requested), takeovers, counted_seq)
+
+
+def lock_in_order(transaction: Transaction, exec_ids: Iterable[str]) -> None:
+    """Lock several rows. All who lock several do it in the order of their ids, so that none wait for each other."""
+    for chunk in _chunks(exec_ids):
+        listed = sql.LOCK_IN_ORDER.replace("()", f"({sql.marks(len(chunk))})")
+        transaction.run(listed, chunk).fetchall()
 
 
 def held(transaction: Transaction, exec_id: str, epoch: int) -> Lease:
@@ -127,13 +134,9 @@ def release(transaction: Transaction, exec_id: str, epoch: int) -> None:
 
 def extend(transaction: Transaction, owner: str, held_epochs: Mapping[str, int], seconds: float) -> None:
     """Extend the leases that are still the owner's."""
+    lock_in_order(transaction, held_epochs)
     for chunk in _chunks(held_epochs):
-        listed = f"({sql.marks(len(chunk))})"
-        # The rows are locked in order, so that two transactions never wait for each other.
-        transaction.run(
-            f"SELECT exec_id FROM executions WHERE exec_id IN {listed} ORDER BY exec_id{{lock}}", chunk
-        ).fetchall()
-        transaction.run(f"{sql.EXTEND}{listed}", (seconds, owner, *chunk))
+        transaction.run(f"{sql.EXTEND}({sql.marks(len(chunk))})", (seconds, owner, *chunk))
 
 
 def signals(transaction: Transaction, owner: str, held_epochs: Mapping[str, int]) -> dict[str, Beat]:
@@ -147,8 +150,8 @@ def signals(transaction: Transaction, owner: str, held_epochs: Mapping[str, int]
     return beats
 
 
-def _chunks(held_epochs: Mapping[str, int]) -> list[list[str]]:
-    ids = sorted(held_epochs)
+def _chunks(exec_ids: Iterable[str]) -> list[list[str]]:
+    ids = sorted(set(exec_ids))
     return [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
 
 
@@ -167,6 +170,9 @@ def suspend(transaction: Transaction, exec_id: str, epoch: int, active_seconds: 
 
 def finish(transaction: Transaction, end: Finish) -> list[str]:
     """Commit the end, and wake the parents that wait for it."""
+    parents = waiting_parents(transaction, end.exec_id)
+    if parents:
+        lock_in_order(transaction, [*parents, end.exec_id])
     lease = locked(transaction, end.exec_id)
     if lease.epoch == end.epoch and lease.owner is None and lease.status is end.status:
         rows = transaction.run(sql.LOCK_PARENTS, (end.exec_id,)).fetchall()
@@ -177,6 +183,11 @@ def finish(transaction: Transaction, end: Finish) -> list[str]:
     return close(
         transaction, end.exec_id, end.status, end.result, to_json(end.failure), 0, end.active_seconds
     )
+
+
+def waiting_parents(transaction: Transaction, exec_id: str) -> set[str]:
+    """The executions that wait for the end of this one."""
+    return {row[0] for row in transaction.run(sql.WAITING_PARENTS, (exec_id,)).fetchall()}
 
 
 def close(
@@ -195,7 +206,7 @@ def close(
     parents = transaction.run(sql.LOCK_PARENTS, (exec_id,)).fetchall()
     if not parents:
         return []
-    answered = {row[0] for row in transaction.run(sql.PARENTS_ANSWERED, (exec_id,)).fetchall()}
+    answered = waiting_parents(transaction, exec_id)
     transaction.run(sql.ANSWER_PARENTS, (exec_id,))
     ready = [
         parent

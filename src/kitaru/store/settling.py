@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from kitaru.errors import KitaruStateError
 from kitaru.store import statements as sql
 from kitaru.store.database import Transaction
-from kitaru.store.leases import close, execution, held, locked, put_blobs
+from kitaru.store.leases import close, execution, held, lock_in_order, locked, put_blobs, waiting_parents
 from kitaru.store.records import AttemptRecord, Blob, ExecutionRecord, JsonDict, Payload, Status, WaitStatus
 from kitaru.store.rows import attempt_row, payload_row, to_json
 
@@ -48,6 +48,20 @@ def reject(transaction: Transaction, exec_id: str, epoch: int, call_id: str, rea
 
 def request_cancel(transaction: Transaction, exec_id: str, dead_owner: str | None) -> Status:
     """Cancel an execution and its unfinished children; the new status."""
+    family = _unfinished_family(transaction, exec_id)
+    waiting = [parent for member in family for parent in waiting_parents(transaction, member)]
+    lock_in_order(transaction, [*family, *waiting])
+    return _cancel(transaction, exec_id, dead_owner)
+
+
+def _unfinished_family(transaction: Transaction, exec_id: str) -> list[str]:
+    family = [exec_id]
+    for member in family:
+        family += [row[0] for row in transaction.run(sql.UNFINISHED_CHILDREN, (member,)).fetchall()]
+    return family
+
+
+def _cancel(transaction: Transaction, exec_id: str, dead_owner: str | None) -> Status:
     lease = locked(transaction, exec_id)
     status = lease.status
     if status.is_finished:
@@ -58,7 +72,7 @@ def request_cancel(transaction: Transaction, exec_id: str, dead_owner: str | Non
     else:
         transaction.run(sql.REQUEST_CANCEL, (exec_id,))
     for (child,) in transaction.run(sql.UNFINISHED_CHILDREN, (exec_id,)).fetchall():
-        request_cancel(transaction, child, dead_owner)
+        _cancel(transaction, child, dead_owner)
     return status
 
 

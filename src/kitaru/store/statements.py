@@ -79,6 +79,7 @@ LOCK_EXECUTION = (
     "SELECT status, epoch, lease_owner, lease_until, {now}, cancel_requested, takeovers, counted_seq "
     "FROM executions WHERE exec_id = ?{lock}"
 )
+LOCK_IN_ORDER = "SELECT exec_id FROM executions WHERE exec_id IN () ORDER BY exec_id{lock}"
 LAST_SEQ = "SELECT COALESCE(MAX(seq), 0) FROM calls WHERE exec_id = ?"
 
 TAKE = (
@@ -119,7 +120,7 @@ ANSWER_PARENTS = (
     "UPDATE waits SET status = 'answered', settled_at = {now}, settled_by = 'child' "
     "WHERE child_exec_id = ? AND kind = 'child' AND status = 'pending'"
 )
-PARENTS_ANSWERED = (
+WAITING_PARENTS = (
     "SELECT exec_id FROM waits WHERE child_exec_id = ? AND kind = 'child' AND status = 'pending'"
 )
 MAKE_READY = "UPDATE executions SET ready = TRUE WHERE exec_id = ? AND status = 'waiting'"
