@@ -23,7 +23,7 @@ from kitaru.engine.waiting import Prompt
 from kitaru.errors import FailureOrigin, KitaruBackendError, KitaruUsageError
 from kitaru.payloads import describe
 from kitaru.store.protocol import Fenced
-from kitaru.store.records import AttemptRecord, Blob, ExecutionRecord, Finish, JsonDict, Payload, Status
+from kitaru.store.records import AttemptRecord, ExecutionRecord, Finish, JsonDict, Status
 
 logger = logging.getLogger("kitaru")
 
@@ -238,6 +238,3 @@ def stop_flows() -> None:
             session.run.interrupt(Stopped(session.execution.exec_id))
             print(f"\n{Stopped(session.execution.exec_id)}", file=sys.stderr)
             session.ended.wait(2)
-
-
-__all__ = ["Blob", "Payload", "Session", "join_flows", "stop_flows"]

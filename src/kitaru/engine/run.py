@@ -15,7 +15,7 @@ from kitaru.engine.calls import Call, CallSpec, Outcome, bind, cache_key, ended_
 from kitaru.engine.causes import Raised
 from kitaru.engine.interrupts import Interruptible
 from kitaru.engine.journal import Journal
-from kitaru.engine.scope import Branch, CheckpointScope, current_scope
+from kitaru.engine.scope import Branch, CheckpointScope
 from kitaru.engine.signals import Cancelled, FlowSignal, LeaseLost, StorageLost, Suspended, TimedOut
 from kitaru.engine.vault import Vault
 from kitaru.errors import FailureOrigin, KitaruBackendError, KitaruDivergenceError, KitaruUsageError
@@ -30,7 +30,6 @@ from kitaru.store.records import (
     JsonDict,
     Payload,
     WaitRecord,
-    payload_to_json,
 )
 
 if TYPE_CHECKING:
@@ -352,6 +351,3 @@ def flow_inputs(run: Run) -> tuple[tuple[Any, ...], dict[str, Any]]:
     for parameter, form in run.execution.inputs.items():
         bound.arguments[parameter] = run.vault.get(payload_from_json(form))
     return bound.args, bound.kwargs
-
-
-__all__ = ["FlowCode", "Run", "checkpoint_scope", "current_scope", "flow_inputs", "payload_to_json"]

@@ -9,13 +9,11 @@ from typing import Any
 
 from kitaru.engine.calls import Call, Outcome
 from kitaru.engine.run import Run
-from kitaru.engine.signals import FlowSignal
 from kitaru.errors import FailureOrigin, KitaruExecutionError, KitaruWaitExpired
 from kitaru.store.records import (
     CallKind,
     CallRecord,
     ExecutionRecord,
-    Payload,
     Status,
     WaitKind,
     WaitRecord,
@@ -220,6 +218,3 @@ def wait_until_settled(run: Run, waits: Waits, pending: Pending, in_flight: Call
             if run.signal is None:
                 run.changed.wait(waits.seconds_to_next([pending]))
         waits.refresh()
-
-
-__all__ = ["FlowSignal", "Payload", "Pending", "Waits", "child_result", "wait_until_settled"]
