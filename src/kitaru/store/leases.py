@@ -175,8 +175,7 @@ def finish(transaction: Transaction, end: Finish) -> list[str]:
         lock_in_order(transaction, [*parents, end.exec_id])
     lease = locked(transaction, end.exec_id)
     if lease.epoch == end.epoch and lease.owner is None and lease.status is end.status:
-        rows = transaction.run(sql.LOCK_PARENTS, (end.exec_id,)).fetchall()
-        return [parent for parent, status, ready in rows if status == Status.WAITING and ready]
+        return [row[0] for row in transaction.run(sql.READY_PARENTS, (end.exec_id,)).fetchall()]
     if lease.epoch != end.epoch or lease.owner is None:
         raise fenced(end.exec_id, end.epoch)
     put_blobs(transaction, end.blobs)
@@ -203,16 +202,11 @@ def close(
     transaction.run(sql.FINISH, (status, *payload_row(result), failure, epochs, active_seconds, exec_id))
     transaction.run(sql.CLOSE_WAITS, (exec_id,))
     transaction.run(sql.DROP_STARTS, (exec_id,))
-    parents = transaction.run(sql.LOCK_PARENTS, (exec_id,)).fetchall()
+    parents = waiting_parents(transaction, exec_id)
     if not parents:
         return []
+    lock_in_order(transaction, parents)
+    # Now that they are locked none can be settled by somebody else, or fall asleep.
     answered = waiting_parents(transaction, exec_id)
     transaction.run(sql.ANSWER_PARENTS, (exec_id,))
-    ready = [
-        parent
-        for parent, parent_status, _ in parents
-        if parent_status == Status.WAITING and parent in answered
-    ]
-    for parent in ready:
-        transaction.run(sql.MAKE_READY, (parent,))
-    return ready
+    return [parent for parent in sorted(answered) if transaction.run(sql.MAKE_READY, (parent,)).rowcount]

@@ -86,7 +86,7 @@ def is_conflict(error: Exception) -> bool:
 
 def translated(error: psycopg.Error, name: str, *, unknown: bool = False) -> KitaruBackendError:
     """The error for users; ``unknown``: it is not known whether the commit took place."""
-    says = str(error).strip() or type(error).__name__
+    says = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, errors.LockNotAvailable):
         advice = f"database is locked: another transaction has held a row for {LOCK_SECONDS} s. Repeat the command."
     elif isinstance(error, errors.DiskFull):

@@ -112,9 +112,9 @@ CLOSE_WAITS = (
     "UPDATE waits SET status = 'closed', settled_at = {now} WHERE exec_id = ? AND status = 'pending'"
 )
 DROP_STARTS = "DELETE FROM starts WHERE exec_id = ?"
-LOCK_PARENTS = (
-    "SELECT exec_id, status, ready FROM executions WHERE exec_id IN "
-    "(SELECT exec_id FROM waits WHERE child_exec_id = ? AND kind = 'child') ORDER BY exec_id{lock}"
+READY_PARENTS = (
+    "SELECT exec_id FROM executions WHERE status = 'waiting' AND ready AND exec_id IN "
+    "(SELECT exec_id FROM waits WHERE child_exec_id = ? AND kind = 'child') ORDER BY exec_id"
 )
 ANSWER_PARENTS = (
     "UPDATE waits SET status = 'answered', settled_at = {now}, settled_by = 'child' "

@@ -9,6 +9,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -40,5 +41,8 @@ def _upgrade(url: str, open_connection: Callable[[], Any], begin: str) -> None:
             connection.exec_driver_sql(begin)
             # Where another process was faster there is nothing left to do.
             command.upgrade(alembic_config(connection), "head")
+    except DBAPIError as error:
+        # The driver's own error: whoever opened the database knows how to tell it.
+        raise error.orig or error from error
     finally:
         engine.dispose()
