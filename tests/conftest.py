@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.support.postgres",
     "tests.support.processes",
     "tests.support.claude",
+    "tests.support.effect_sink",
 ]

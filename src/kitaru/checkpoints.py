@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from kitaru.engine.backoff import Backoff
-from kitaru.engine.calls import CallSpec
+from kitaru.engine.calls import CallSpec, EffectPolicy
 from kitaru.engine.jobs import CallFuture
 from kitaru.engine.scope import CheckpointScope, FlowScope, current_scope
 from kitaru.errors import KitaruContextError, KitaruFeatureNotAvailableError, KitaruUsageError
@@ -147,26 +147,29 @@ def checkpoint(
         runtime: ``"inline"`` (the default): in the flow's own process.
         cache: re-use the output of an equal call of an earlier execution; ``None``: as the flow says.
         name: the name in the journal; default: the function's.
-        effect: reserved for work that must not happen twice.
-        on_unknown: what an effect does when a crash left its outcome unknown.
-        safe_errors: exceptions after which an effect is known not to have happened.
-        reconcile: asks the outside system what became of an effect.
+        effect: work that must not happen twice (a refund, an e-mail). An intent is committed before each attempt, so
+            that after a crash, or an exception that is not one of ``safe_errors``, the outcome is known to be unknown.
+        on_unknown: what is done then: ``"ask"`` suspends the flow until a person says whether it happened and with
+            what result; ``"retry"`` runs it again (hand ``current().idempotency_key`` to the outside system; after an
+            exception ``retries`` counts); ``"fail"`` fails the call with failure origin ``unknown``.
+        safe_errors: exceptions after which the effect is known not to have happened; ``retries`` counts.
+        reconcile: asks the outside system, before ``on_unknown`` is looked at: given the idempotency key it returns
+            the effect's result, or ``None`` when it did not happen; then it is run. When it raises, ``on_unknown``
+            decides.
 
     Raises:
         KitaruUsageError: for an option that makes no sense.
-        KitaruFeatureNotAvailableError: for ``effect=True`` and ``runtime="isolated"``, which are not built yet.
+        KitaruFeatureNotAvailableError: for ``runtime="isolated"``, which is not built yet.
 
     Example:
         >>> @checkpoint(retries=3, type="tool_call")
         ... def fetch(url: str) -> str: ...
         >>> fetch.name
         'fetch'
+        >>> @checkpoint(effect=True, safe_errors=(ConnectionRefusedError,))
+        ... def refund(charge: str) -> str: ...
     """
-    if effect or reconcile is not None or on_unknown != "ask" or safe_errors:
-        raise KitaruFeatureNotAvailableError(
-            "Effects (effect=, on_unknown=, safe_errors=, reconcile=) are not available yet. Hand "
-            "kitaru.current().idempotency_key to the outside system instead."
-        )
+    policy = _effect_policy(effect, on_unknown, safe_errors, reconcile, cache)
     if runtime == "isolated":
         raise KitaruFeatureNotAvailableError(
             'runtime="isolated" is not available yet; leave it out to run inline.'
@@ -197,8 +200,33 @@ def checkpoint(
             )
         is_async = inspect.iscoroutinefunction(plain)
         spec = CallSpec(
-            name or plain.__name__, plain, signature, is_async, retries, delay, timeout, type, cache
+            name or plain.__name__, plain, signature, is_async, retries, delay, timeout, type, cache, policy
         )
         return Checkpoint(plain, spec)
 
     return decorate if function is None else decorate(function)
+
+
+def _effect_policy(
+    effect: bool,
+    on_unknown: str,
+    safe_errors: tuple[type[Exception], ...],
+    reconcile: Callable[[str], Any] | None,
+    cache: bool | None,
+) -> EffectPolicy | None:
+    if on_unknown not in ("ask", "retry", "fail"):
+        raise KitaruUsageError(f'on_unknown takes "ask", "retry" or "fail", not {on_unknown!r}.')
+    if not effect:
+        if on_unknown != "ask" or safe_errors or reconcile is not None:
+            raise KitaruUsageError(
+                "on_unknown=, safe_errors= and reconcile= say what becomes of an effect: write effect=True too."
+            )
+        return None
+    if cache:
+        raise KitaruUsageError(
+            "cache=True on an effect would answer it from another execution's; leave one of the two out."
+        )
+    wrong = [one for one in safe_errors if not (isinstance(one, type) and issubclass(one, Exception))]  # pyright: ignore[reportUnnecessaryIsInstance]  # what users hand in
+    if wrong:
+        raise KitaruUsageError(f"safe_errors takes a tuple of exception classes, not {wrong[0]!r}.")
+    return EffectPolicy(on_unknown, tuple(safe_errors), reconcile)

@@ -127,14 +127,15 @@ class Flow(Generic[P, R]):
             from_: a checkpoint's name, a call id, or ``"changed"`` (only what a change of code or inputs reaches).
                 Default: from the earliest call that an override touches, else the first that did not complete.
             overrides: ``{"checkpoint.<name>": output, "wait.<name>": answer, "input.<parameter>": value}``.
-            effects: ``"recorded"``, the default.
+            effects: what effects do that would run again. ``"recorded"``, the default: they answer from the record
+                where inputs are equal, else a person is asked; ``"ask"``: a person is asked; ``"live"``: they run.
             memory: ``"as_of"``, the default.
             **new_inputs: flow arguments to change.
 
         Raises:
             KitaruStateError: for an unknown execution, or a selector that means no call or several.
         """
-        check_replay_options(effects, memory)
+        plan_effects = check_replay_options(effects, memory)
         if loading():
             return cast("FlowHandle[R]", InertHandle(backend(), _target, next(_launches)))
         if current_scope.get() is not None:
@@ -143,7 +144,14 @@ class Flow(Generic[P, R]):
             )
         found = backend()
         new = new_replay(
-            found.store, found.vault, exec_id, starting.new_exec_id(), from_, overrides, new_inputs
+            found.store,
+            found.vault,
+            exec_id,
+            starting.new_exec_id(),
+            from_,
+            overrides,
+            new_inputs,
+            plan_effects,
         )
         if new.flow_name != self.name:
             raise KitaruStateError(

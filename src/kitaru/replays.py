@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast, get_args
 
-from kitaru.engine.replay import Mode, ReplayPlan
+from kitaru.engine.replay import Effects, Mode, ReplayPlan
 from kitaru.engine.vault import Vault
 from kitaru.errors import KitaruFeatureNotAvailableError, KitaruStateError, KitaruUsageError
 from kitaru.store.protocol import Store
@@ -114,11 +115,12 @@ def new_replay(
     from_: str | None,
     overrides: dict[str, Any] | None,
     new_inputs: dict[str, Any],
+    effects: Effects = "recorded",
 ) -> NewExecution:
     """The execution that repeats ``exec_id``, ready to be created."""
     original = store.execution(exec_id)
     plan, inputs, blobs = plan_replay(store, vault, original, from_, overrides, new_inputs)
-    spec = {**original.spec, "replay": plan.to_json()}
+    spec = {**original.spec, "replay": replace(plan, effects=effects).to_json()}
     return NewExecution(
         new_id,
         original.flow_name,
@@ -131,9 +133,15 @@ def new_replay(
     )
 
 
-def check_replay_options(effects: str | None, memory: str | None) -> None:
-    """Refuse what a replay cannot do yet."""
-    if effects not in (None, "recorded") or memory not in (None, "as_of"):
-        raise KitaruFeatureNotAvailableError(
-            'Only effects="recorded" and memory="as_of", the defaults, are available; leave them out.'
-        )
+def check_replay_options(effects: str | None, memory: str | None) -> Effects:
+    """The way a replay answers effects; refuses what is unknown.
+
+    Raises:
+        KitaruUsageError: for another ``effects`` than those of ``ReplayPlan``.
+        KitaruFeatureNotAvailableError: for ``memory="live"``.
+    """
+    if memory not in (None, "as_of"):
+        raise KitaruFeatureNotAvailableError('Only memory="as_of", the default, is available; leave it out.')
+    if effects not in (None, *get_args(Effects)):
+        raise KitaruUsageError(f'effects takes "recorded", "ask" or "live", not {effects!r}.')
+    return cast("Effects", effects or "recorded")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import blake2b
 
+from kitaru.engine.calls import idempotency_key
 from kitaru.engine.scope import CheckpointScope, FlowScope, current_scope
 from kitaru.errors import KitaruContextError
 
@@ -38,7 +38,7 @@ class Current:
         """
         if self.call_id is None:
             raise KitaruContextError("An idempotency key belongs to a call: read it inside a checkpoint.")
-        return "kit-" + blake2b(f"{self.exec_id}/{self.call_id}".encode(), digest_size=16).hexdigest()
+        return idempotency_key(self.exec_id, self.call_id)
 
 
 def current() -> Current:

@@ -294,3 +294,17 @@ def test_a_flow_has_a_timeout(client: KitaruClient) -> None:
     with pytest.raises(KitaruExecutionError) as caught:
         too_long.run("timeout").wait(timeout=30)
     assert caught.value.failure_origin == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"on_unknown": "retry"}, "effect=True"),
+        ({"effect": True, "on_unknown": "later"}, '"ask", "retry" or "fail"'),
+        ({"effect": True, "cache": True}, "leave one of the two out"),
+        ({"effect": True, "safe_errors": ("no class",)}, "exception classes"),
+    ],
+)
+def test_options_of_effects_that_make_no_sense(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(KitaruUsageError, match=told):
+        kitaru.checkpoint(**options)

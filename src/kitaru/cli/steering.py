@@ -152,6 +152,10 @@ def replay(
     overrides: Annotated[
         str | None, typer.Option(help='As JSON: {"checkpoint.NAME": …, "wait.NAME": …, "input.NAME": …}.')
     ] = None,
+    effects: Annotated[
+        str | None,
+        typer.Option(help="What effects do that would run again: recorded (default), ask or live."),
+    ] = None,
     wait: Wait = False,
     form: Output = Form.TEXT,
 ) -> None:
@@ -161,7 +165,7 @@ def replay(
     """
     inputs = output.parsed(args, "--args")
     changed = output.parsed(overrides, "--overrides")
-    execution = KitaruClient().executions.replay(exec_id, from_, changed, **inputs)
+    execution = KitaruClient().executions.replay(exec_id, from_, changed, effects, **inputs)
     _launched("executions replay", form, execution, wait)
 
 

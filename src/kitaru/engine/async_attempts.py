@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from kitaru.engine.attempts import Attempt, attempts, told_started
-from kitaru.engine.bodies import checkpoint_timeout
+from kitaru.engine.attempts import answered, attempts, reconciled, told_started
+from kitaru.engine.bodies import checkpoint_timeout, run_body
 from kitaru.engine.calls import Call, Outcome
 from kitaru.engine.run import Run, checkpoint_scope
 from kitaru.engine.scope import CheckpointScope, current_scope
+from kitaru.engine.steps import Ask, Attempt, Intend, Reconcile, Retry
+from kitaru.engine.waiting import Pending
+from kitaru.store.records import CallRecord
+
+AskAsync = Callable[[Pending], Coroutine[Any, Any, CallRecord]]
 
 
-async def execute_async(run: Run, call: Call) -> Outcome:
+async def execute_async(run: Run, call: Call, ask: AskAsync) -> Outcome:
     """Run an async checkpoint's body until it succeeds or has used up its attempts. Not on the flow's branch."""
     assert call.spec is not None
     loop = asyncio.get_running_loop()
@@ -28,11 +35,19 @@ async def execute_async(run: Run, call: Call) -> Outcome:
             if isinstance(step, Attempt):
                 told_started(run, call, step.number)
                 reply = await _async_attempt(run, call, step.number)
-            else:
+            elif isinstance(step, Retry):
                 await loop.run_in_executor(
                     run.runner.committers, run.record_attempt, call, step.number, step.failed
                 )
                 await asyncio.sleep(step.seconds)
+            elif isinstance(step, Intend):
+                await loop.run_in_executor(run.runner.committers, run.intend, call, step.number)
+            elif isinstance(step, Ask):
+                reply = answered(run, await ask(step.pending))
+            else:
+                assert isinstance(step, Reconcile)
+                scope = checkpoint_scope(run, call, step.number)
+                reply = await asyncio.to_thread(run_body, run, scope, lambda: reconciled(run, call))
     finally:
         run.runner.ended(run, call.call_id)
 

@@ -17,13 +17,14 @@ from typing import Any
 
 from kitaru.engine.async_attempts import execute_async
 from kitaru.engine.calls import Call, CallSpec, Outcome
-from kitaru.engine.jobs import CallFuture, Jobs
+from kitaru.engine.jobs import CallFuture
 from kitaru.engine.loop import FlowLoop
-from kitaru.engine.run import Run, flow_inputs
+from kitaru.engine.run import flow_inputs
 from kitaru.engine.scope import Branch, FlowScope, current_scope
 from kitaru.engine.signals import FlowSignal, Suspended
 from kitaru.engine.sync_flow import call_in_thread
-from kitaru.engine.waiting import Pending, Prompt, Waits
+from kitaru.engine.waiting import Pending
+from kitaru.engine.waiting_run import WaitingRun
 from kitaru.store.records import CallRecord
 
 Delivery = tuple[CallRecord, Outcome | None]
@@ -57,10 +58,9 @@ class Parked:
 
 
 @dataclass
-class AsyncRun(Run):
+class AsyncRun(WaitingRun):
     """An async flow that runs."""
 
-    prompt: Prompt | None = None
     _parked: list[Parked] = field(default_factory=list["Parked"])
     _queued: list[Started] = field(default_factory=list[Started])
     _ended: list[Started] = field(default_factory=list[Started])
@@ -70,14 +70,6 @@ class AsyncRun(Run):
     _running: int = 0
     _cancels: int = 0
     _commit: ThreadFuture[None] | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.root = Branch()
-        self.jobs = Jobs(self, self._branch, self._wake)
-        self.waits = Waits(self, self.prompt)
-        if not self.journal.fresh:
-            self.waits.refresh()
 
     # ---------------------------------------------------------------- the loop
 
@@ -103,9 +95,10 @@ class AsyncRun(Run):
     def interrupt(self, signal: FlowSignal) -> None:
         """As the base class; the loop is woken to cancel what runs on it."""
         super().interrupt(signal)
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let the loop look again."""
         loop = getattr(self, "loop", None)
         if loop is not None and not loop.is_closed():
             loop.call_soon_threadsafe(lambda: None)
@@ -114,7 +107,8 @@ class AsyncRun(Run):
         if not isinstance(context.get("exception"), FlowSignal):
             loop.default_exception_handler(context)
 
-    def _branch(self) -> Branch:
+    def branch(self) -> Branch:
+        """The branch of the task that makes a call now."""
         scope = current_scope.get()
         return scope.branch if isinstance(scope, FlowScope) else self.root
 
@@ -147,7 +141,7 @@ class AsyncRun(Run):
             for started in queued:
                 self._start(started)
             return True
-        return self._look_at_waits() if self._pending else None
+        return self._look_at_waits() if self._pending or self.waits.asked else None
 
     def _close_down(self) -> bool | None:
         """The flow was closed: end what is left of it on this loop."""
@@ -172,8 +166,8 @@ class AsyncRun(Run):
         """An async checkpoint: numbered now, awaited by the flow. A sync one: run to its end, off this thread."""
         self.check_thread()
         if not spec.is_async:
-            return call_in_thread(self, self._branch(), spec, args, kwargs, key)
-        call = self.issue_checkpoint(self._branch(), spec, key)
+            return call_in_thread(self, self.branch(), spec, args, kwargs, key)
+        call = self.issue_checkpoint(self.branch(), spec, key)
         self.bind(call, args, kwargs)
         return self._await_call(call, None)
 
@@ -246,7 +240,7 @@ class AsyncRun(Run):
 
     async def _work(self, started: Started) -> None:
         try:
-            started.outcome = await execute_async(self, started.call)
+            started.outcome = await execute_async(self, started.call, self._ask_async)
         except FlowSignal as signal:
             self.interrupt(signal)
             return
@@ -314,8 +308,8 @@ class AsyncRun(Run):
         self.waits.refresh()
         if self._deliver_settled():
             return True
-        pendings = [pending for pending, _ in self._pending.values()]
-        busy = self._running or self.jobs.in_flight or self._commit is not None
+        pendings = [pending for pending, _ in self._pending.values()] + list(self.waits.asked.values())
+        busy = self._commit is not None or self.active()
         if not busy:
             for pending in pendings:
                 self.waits.ask(pending)
@@ -325,13 +319,32 @@ class AsyncRun(Run):
                 return True
         return self.waits.seconds_to_next(pendings)
 
+    def active(self) -> int:
+        """How many calls are on their way, not counting those that ask a person."""
+        return super().active() + self._running
+
+    async def _ask_async(self, pending: Pending) -> CallRecord:
+        """The record of a question that an async call asks; nothing runs meanwhile."""
+        record = self.own_record(pending.call)
+        if record is not None:
+            return record
+        future: asyncio.Future[Delivery] = self.loop.create_future()
+        self.waits.open(pending)
+        self._pending[pending.call.call_id] = (pending, future)
+        self._running -= 1
+        try:
+            return (await future)[0]
+        finally:
+            self._running += 1
+            self._pending.pop(pending.call.call_id, None)
+
     def _deliver_settled(self) -> bool:
+        self.waits.collect()
         for call_id in list(self.waits.known):
             if call_id in self._pending:
                 pending, future = self._pending[call_id]
-                record = self.waits.settled(pending)
-                if record is not None:
+                if pending.record is not None:
                     del self._pending[call_id]
-                    self._park(record, None, future)
+                    self._park(pending.record, None, future)
                     return True
         return False

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
-from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any
 
 from kitaru.engine.bodies import run_sync_attempt
-from kitaru.engine.calls import Call, CallSpec, Outcome
+from kitaru.engine.calls import Call, CallSpec, Outcome, idempotency_key
+from kitaru.engine.effects import effect_attempts
 from kitaru.engine.run import Run, checkpoint_scope
-from kitaru.store.records import StartRecord
+from kitaru.engine.steps import Ask, Attempt, Intend, Reconcile, Retry, Step, Steps
+from kitaru.store.records import CallRecord, StartRecord
 
 
-@dataclass(slots=True)
-class Attempt:
-    """The driver runs this attempt and sends its outcome."""
-
-    number: int
-
-
-@dataclass(slots=True)
-class Retry:
-    """The driver records the failed attempt, and waits."""
-
-    failed: Outcome
-    number: int
-    seconds: float
-
-
-def attempts(run: Run, call: Call) -> Generator[Attempt | Retry, Outcome | None, Outcome]:
+def attempts(run: Run, call: Call) -> Steps:
     """What to do next, until the last outcome. Attempts that failed before a crash count."""
     assert call.spec is not None
+    if call.spec.effect is not None:
+        return (yield from effect_attempts(run, call))
     spec = call.spec
     number = run.journal.attempts.get(call.call_id, 0) + 1
     while True:
@@ -69,22 +56,55 @@ def execute(run: Run, call: Call) -> Outcome:
                 told_started(run, call, step.number)
                 scope = checkpoint_scope(run, call, step.number)
                 reply, given_up = run_sync_attempt(run, scope, lambda: _body(spec, call), spec.timeout)
-            else:
+            elif isinstance(step, Retry):
                 run.record_attempt(call, step.number, step.failed)
                 pause(run, step.seconds)
                 if given_up is not None:
                     given_up.wait()
+            else:
+                reply = _take_step(run, call, step)
     finally:
         run.runner.ended(run, call.call_id)
 
 
+def _take_step(run: Run, call: Call, step: Step) -> Outcome | None:
+    """The steps that only effects take."""
+    if isinstance(step, Intend):
+        run.intend(call, step.number)
+        return None
+    if isinstance(step, Ask):
+        return answered(run, run.ask(step.pending))
+    assert isinstance(step, Reconcile)
+    scope = checkpoint_scope(run, call, step.number)
+    return run_sync_attempt(run, scope, lambda: reconciled(run, call), None)[0]
+
+
+def answered(run: Run, record: CallRecord) -> Outcome:
+    """What a person said, or the exception of a question that was aborted."""
+    try:
+        return Outcome(run.deliver(record))
+    except Exception as error:
+        return Outcome(error=error)
+
+
+def reconciled(run: Run, call: Call) -> Any:
+    """What the outside system knows of an effect; an async ``reconcile`` is run to its end."""
+    assert call.spec is not None
+    assert call.spec.effect is not None
+    assert call.spec.effect.reconcile is not None
+    found = call.spec.effect.reconcile(idempotency_key(run.exec_id, call.call_id))
+    return _run_to_end(found) if inspect.isawaitable(found) else found
+
+
 def _body(spec: CallSpec, call: Call) -> Any:
     result = spec.function(*call.args, **call.kwargs)
-    if not spec.is_async:
-        return result
+    return _run_to_end(result) if spec.is_async else result
+
+
+def _run_to_end(coroutine: Any) -> Any:
     import asyncio
 
-    return asyncio.run(result)
+    return asyncio.run(coroutine)
 
 
 def pause(run: Run, seconds: float) -> None:

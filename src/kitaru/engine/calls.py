@@ -20,6 +20,31 @@ OPAQUE_PREVIEW = 200
 
 
 @dataclass(frozen=True)
+class EffectPolicy:
+    """What is done when nobody knows whether an effect happened.
+
+    Attributes:
+        on_unknown: ``ask`` a person, ``retry`` with the same idempotency key, or ``fail`` the call.
+        safe_errors: exceptions after which the effect is known not to have happened.
+        reconcile: asked first, with the idempotency key: the effect's result, or None when it did not happen.
+    """
+
+    on_unknown: str = "ask"
+    safe_errors: tuple[type[Exception], ...] = ()
+    reconcile: Callable[[str], Any] | None = None
+
+    @property
+    def retries_unknown(self) -> bool:
+        """True when an attempt with an unknown outcome may simply be repeated."""
+        return self.on_unknown == "retry" and self.reconcile is None
+
+
+def idempotency_key(exec_id: str, call_id: str) -> str:
+    """A key for outside systems: the same on every attempt of the call, over crashes too, and no other call's."""
+    return "kit-" + blake2b(f"{exec_id}/{call_id}".encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True)
 class CallSpec:
     """A checkpoint as the engine runs it. Times are in seconds; ``retries`` counts the attempts after the first."""
 
@@ -32,6 +57,7 @@ class CallSpec:
     timeout: float | None = None
     label: str | None = None
     cache: bool | None = None
+    effect: EffectPolicy | None = None
 
     @cached_property
     def code(self) -> str:
@@ -62,13 +88,14 @@ class Call:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a body did: a value, or the exception it raised."""
+    """What a body did: a value, or the exception it raised. ``unknown``: an effect may have happened all the same."""
 
     value: Any = None
     error: BaseException | None = None
     attempts: int = 1
     started_at: float = 0.0
     ended_at: float = 0.0
+    unknown: bool = False
     metadata: JsonDict = field(default_factory=dict[str, Any])
     artifacts: Sequence[ArtifactRecord] = ()
     blobs: Sequence[Blob] = ()

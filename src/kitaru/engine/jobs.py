@@ -44,12 +44,7 @@ class CallFuture(Generic[T]):
 
     def block(self) -> None:
         """Wait for the end, or for the flow to be closed."""
-        changed = self._run.changed
-        with changed:
-            while not self._ready and self._run.signal is None:
-                changed.wait()
-        if not self._ready:
-            self._run.check_open()
+        self._run.block(lambda: self._ready)
 
     def outcome(self) -> T:
         """The output or the exception of a call that has ended."""
@@ -175,10 +170,13 @@ class Jobs:
             self._on_change()
 
     def drain(self) -> None:
-        """Wait until no submitted call is running."""
-        with self._run.changed:
-            while self.in_flight:
-                self._run.changed.wait()
+        """Wait until no submitted call is running. The flow may be suspended, or closed, meanwhile."""
+        try:
+            self._run.block(lambda: not self.in_flight)
+        except FlowSignal:
+            with self._run.changed:
+                while self.in_flight:
+                    self._run.changed.wait()
 
     def close(self) -> None:
         """End the threads, without waiting for bodies that were given up."""

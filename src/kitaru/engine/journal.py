@@ -13,6 +13,7 @@ from kitaru.store.records import (
     AttemptRecord,
     Blob,
     CallRecord,
+    IntentRecord,
     JsonDict,
     WaitRecord,
 )
@@ -43,9 +44,13 @@ class Journal:
         self.exec_id = exec_id
         self.epoch = epoch
         self.attempts: dict[str, int] = {}
+        self._intents: dict[str, int] = {}
+        self._unknown: set[str] = set()
         if not self._complete:
             for attempt in store.attempts(exec_id):
-                self.attempts[attempt.call_id] = max(attempt.attempt, self.attempts.get(attempt.call_id, 0))
+                self.note_attempt(attempt)
+            for intent in store.intents(exec_id):
+                self._intents[intent.call_id] = intent.attempt
         self.sources: dict[str, str] = {}
 
     def find(self, call_id: str) -> CallRecord | None:
@@ -58,13 +63,40 @@ class Journal:
                 self.remember_source(record)
             return record
 
+    def note_attempt(self, attempt: AttemptRecord) -> None:
+        """Know of a failed attempt; they come in order."""
+        self.attempts[attempt.call_id] = attempt.attempt
+        if attempt.error.get("unknown"):
+            self._unknown.add(attempt.call_id)
+        else:
+            self._unknown.discard(attempt.call_id)
+
+    def doubtful_attempt(self, call_id: str) -> int | None:
+        """The attempt of an effect that started and of which nobody knows whether it happened."""
+        intended = self._intents.get(call_id, 0)
+        ended = self.attempts.get(call_id, 0)
+        if intended > ended or (intended and intended == ended and call_id in self._unknown):
+            return intended
+        return None
+
+    def asks_before(self, call_id: str) -> bool:
+        """True when a replay must ask before it does this effect."""
+        return self._reuse is not None and self._reuse.asks_before(call_id)
+
     def offer(
-        self, call_id: str, kind: str, name: str, inputs: JsonDict | None, code: str | None
+        self,
+        call_id: str,
+        kind: str,
+        name: str,
+        inputs: JsonDict | None,
+        code: str | None,
+        *,
+        effect: bool = False,
     ) -> CallRecord | None:
         """In a replay, the original's record that stands for this call, if any."""
         if self._reuse is None:
             return None
-        return self._reuse.offer(call_id, kind, name, inputs, code)
+        return self._reuse.offer(call_id, kind, name, inputs, code, effect=effect)
 
     @property
     def replays(self) -> bool:
@@ -93,6 +125,7 @@ class Journal:
         artifacts: Sequence[ArtifactRecord] = (),
         blobs: Sequence[Blob] = (),
         waits: Sequence[WaitRecord] = (),
+        intents: Sequence[IntentRecord] = (),
         metadata: JsonDict | None = None,
     ) -> None:
         """Commit; the calls get the next sequence numbers. Raises ``Fenced`` or ``KitaruBackendError``."""
@@ -104,5 +137,5 @@ class Journal:
                 record.seq = self._last_seq
                 self.remember_source(record)
         self._store.append(
-            Append(self.exec_id, self.epoch, calls, attempts, artifacts, blobs, waits, metadata)
+            Append(self.exec_id, self.epoch, calls, attempts, artifacts, blobs, waits, intents, metadata)
         )

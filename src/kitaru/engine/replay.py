@@ -10,6 +10,7 @@ from kitaru.store.protocol import JournalStore
 from kitaru.store.records import CallKind, CallRecord, JsonDict, Payload, payload_from_json
 
 Mode = Literal["before", "changed", "inputs"]
+Effects = Literal["recorded", "ask", "live"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class ReplayPlan:
         cut: the position of the first call that runs again.
         outputs: checkpoint name or call id -> the output to use instead (JSON form of a payload).
         answers: wait name or call id -> the answer to use instead.
+        effects: what an effect does that would run again: answer from the ``recorded`` one where inputs are equal, else
+            ask; always ``ask``; or run ``live``.
     """
 
     original: str
@@ -30,6 +33,7 @@ class ReplayPlan:
     cut: int | None = None
     outputs: dict[str, JsonDict] = field(default_factory=dict[str, JsonDict])
     answers: dict[str, JsonDict] = field(default_factory=dict[str, JsonDict])
+    effects: Effects = "recorded"
 
     def to_json(self) -> JsonDict:
         """The form in the execution's spec."""
@@ -39,12 +43,20 @@ class ReplayPlan:
             "cut": self.cut,
             "outputs": self.outputs,
             "answers": self.answers,
+            "effects": self.effects,
         }
 
     @classmethod
     def from_json(cls, form: JsonDict) -> ReplayPlan:
         """The plan that ``to_json`` wrote."""
-        return cls(form["original"], form["mode"], form["cut"], form["outputs"], form["answers"])
+        return cls(
+            form["original"],
+            form["mode"],
+            form["cut"],
+            form["outputs"],
+            form["answers"],
+            form.get("effects", "recorded"),
+        )
 
 
 def same_inputs(recorded: JsonDict | None, given: JsonDict | None) -> str | None:
@@ -73,14 +85,30 @@ class Reuse:
             for record in page:
                 self._records[record.call_id] = record
 
+    def asks_before(self, call_id: str) -> bool:
+        """True when a person must say whether to do this effect: unless the original is known not to have done it."""
+        record = self._records.get(call_id)
+        if self._plan.effects == "live":
+            return False
+        return record is None or record.status == "completed" or bool((record.error or {}).get("unknown"))
+
     def offer(
-        self, call_id: str, kind: str, name: str, inputs: JsonDict | None, code: str | None
+        self,
+        call_id: str,
+        kind: str,
+        name: str,
+        inputs: JsonDict | None,
+        code: str | None,
+        *,
+        effect: bool = False,
     ) -> CallRecord | None:
         """The record that answers this call, as a new record to be committed under the replay; None: run it."""
         forced = self._override(call_id, kind, name)
         record = self._records.get(call_id)
         with self._lock:
             usable = record is not None and self._usable(record, kind, name, inputs, code)
+            if record is not None and effect and not usable and self._plan.effects == "recorded":
+                usable = record.status == "completed" and _same_call(record, kind, name, inputs)
             if record is None and self._plan.mode == "inputs":
                 self._cut = -1
         if forced is not None:
@@ -105,13 +133,14 @@ class Reuse:
     def _usable(
         self, record: CallRecord, kind: str, name: str, inputs: JsonDict | None, code: str | None
     ) -> bool:
-        if record.kind != kind or record.name != name:
-            same = False
-        else:
-            same = same_inputs(record.inputs, inputs) is None
+        same = _same_call(record, kind, name, inputs)
         if self._plan.mode == "changed":
             known = record.code_digest == code and (code is None or not code.startswith("?"))
             return same and known and record.status == "completed"
         if self._plan.mode == "inputs" and not same:
             self._cut = record.position if self._cut is None else min(self._cut, record.position)
         return same and (self._cut is None or record.position < self._cut)
+
+
+def _same_call(record: CallRecord, kind: str, name: str, inputs: JsonDict | None) -> bool:
+    return record.kind == kind and record.name == name and same_inputs(record.inputs, inputs) is None

@@ -27,6 +27,7 @@ from kitaru.store.records import (
     CallKind,
     CallRecord,
     ExecutionRecord,
+    IntentRecord,
     JsonDict,
     Payload,
     WaitRecord,
@@ -35,6 +36,7 @@ from kitaru.store.records import (
 if TYPE_CHECKING:
     from kitaru.engine.jobs import CallFuture
     from kitaru.engine.runner import Runner
+    from kitaru.engine.waiting import Pending
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,14 @@ class Run(ABC):
         after: Iterable[CallFuture[Any]],
     ) -> CallFuture[Any]:
         """A checkpoint to run side by side with what follows."""
+
+    @abstractmethod
+    def ask(self, pending: Pending) -> CallRecord:
+        """The record of a wait that a call's body needs settled; blocks this thread until then."""
+
+    @abstractmethod
+    def block(self, ready: Callable[[], bool]) -> None:
+        """Block the flow's thread until ``ready``; suspends when only questions are left."""
 
     # ---------------------------------------------------------------- signals
 
@@ -182,7 +192,8 @@ class Run(ABC):
 
     def reusable(self, call: Call) -> CallRecord | None:
         """In a replay, the original's record that stands for the call, with its original ``seq``; not yet adopted."""
-        return self.journal.offer(call.call_id, call.kind, call.name, call.inputs, call.code)
+        effect = call.spec is not None and call.spec.effect is not None
+        return self.journal.offer(call.call_id, call.kind, call.name, call.inputs, call.code, effect=effect)
 
     def adopt(self, call: Call, record: CallRecord) -> None:
         """Commit another execution's record as this call's own."""
@@ -216,7 +227,7 @@ class Run(ABC):
         if call.spec is None:
             return None
         wanted = self.cache_default if call.spec.cache is None else call.spec.cache
-        return cache_key(self.code.name, call) if wanted else None
+        return cache_key(self.code.name, call) if wanted and call.spec.effect is None else None
 
     # ---------------------------------------------------------------- recording
 
@@ -242,13 +253,14 @@ class Run(ABC):
                 output, kept = self.vault.put(outcome.value)
                 blobs += kept
             except KitaruUsageError as unencodable:
+                outcome.unknown = call.spec is not None and call.spec.effect is not None
                 error = outcome.error = KitaruUsageError(
                     f"The output of call {call.call_id!r} cannot be stored: {unencodable}"
                 )
         record = ended_record(call, outcome, self.key_of(call))
         record.output = output
         if error is not None:
-            record.error = self.describe(error)
+            record.error = self.describe(outcome)
         return record, blobs, error
 
     def instant(self, call: Call, draw: Callable[[], Any], metadata: JsonDict | None = None) -> Any:
@@ -272,16 +284,24 @@ class Run(ABC):
         """Commit a failed attempt that another will follow."""
         assert outcome.error is not None
         failed = AttemptRecord(
-            call.call_id, attempt, self.describe(outcome.error), outcome.started_at, outcome.ended_at
+            call.call_id, attempt, self.describe(outcome), outcome.started_at, outcome.ended_at
         )
         self.commit(attempts=[failed])
-        self.journal.attempts[call.call_id] = attempt
+        self.journal.note_attempt(failed)
 
-    def describe(self, error: BaseException) -> JsonDict:
-        """An exception as it stands in the journal, with its origin."""
-        described = describe(error)
-        timed_out = getattr(error, "__kitaru_timeout__", False)
+    def intend(self, call: Call, attempt: int) -> None:
+        """Commit that an attempt of an effect starts now."""
+        self.commit(intents=[IntentRecord(call.call_id, attempt, time.time())])
+
+    def describe(self, outcome: Outcome) -> JsonDict:
+        """The exception of an outcome as it stands in the journal, with its origin."""
+        assert outcome.error is not None
+        described = describe(outcome.error)
+        timed_out = getattr(outcome.error, "__kitaru_timeout__", False)
         described["origin"] = FailureOrigin.TIMEOUT if timed_out else FailureOrigin.USER_CODE
+        if outcome.unknown:
+            described["unknown"] = True
+            described["origin"] = FailureOrigin.UNKNOWN
         return described
 
     # ---------------------------------------------------------------- delivering

@@ -9,10 +9,11 @@ from typing import Any
 
 from kitaru.engine.attempts import execute
 from kitaru.engine.calls import Call, CallSpec
-from kitaru.engine.jobs import CallFuture, Jobs
+from kitaru.engine.jobs import CallFuture
 from kitaru.engine.run import Run, flow_inputs
 from kitaru.engine.scope import Branch, FlowScope, current_scope
-from kitaru.engine.waiting import Pending, Prompt, Waits, wait_until_settled
+from kitaru.engine.waiting import Pending
+from kitaru.engine.waiting_run import WaitingRun
 from kitaru.errors import KitaruUsageError
 from kitaru.store.records import CallRecord
 
@@ -38,18 +39,8 @@ class WaitFuture:
 
 
 @dataclass
-class SyncRun(Run):
+class SyncRun(WaitingRun):
     """A sync flow that runs."""
-
-    prompt: Prompt | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.root = Branch()
-        self.jobs = Jobs(self, lambda: self.root, lambda: None)
-        self.waits = Waits(self, self.prompt)
-        if not self.journal.fresh:
-            self.waits.refresh()
 
     def main(self) -> Any:
         """Run the body to its end, with its inputs decoded from the record; returns its result."""
@@ -91,10 +82,6 @@ class SyncRun(Run):
         if record is None:
             self.waits.open(pending)
         return WaitFuture(self, pending.call, pending, record)
-
-    def settle(self, pending: Pending) -> CallRecord:
-        """Block until the wait is settled, or suspend."""
-        return wait_until_settled(self, self.waits, pending, lambda: self.jobs.in_flight)
 
 
 def call_in_thread(

@@ -33,7 +33,8 @@ class Pending:
 
     ``hold_until`` (monotonic seconds): until then the runner stays alive in case the wait is settled at once.
     ``validate`` turns the answer's plain value into the type that the flow asked for. ``before_open`` is called when
-    the wait is not in the journal: a child is taken over there if its runner died.
+    the wait is not in the journal: a child is taken over there if its runner died. ``record`` is set once the wait was
+    settled and recorded.
     """
 
     call: Call
@@ -41,18 +42,19 @@ class Pending:
     hold_until: float = 0.0
     validate: Validate | None = None
     prompted: bool = False
+    record: CallRecord | None = None
     before_open: Callable[[], None] | None = None
 
 
 @dataclass
 class Waits:
-    """The waits of one run."""
+    """The waits of one run; used by the flow's thread alone. Other threads leave their questions in ``asked``."""
 
     run: Run
     prompt: Prompt | None = None
     known: dict[str, WaitRecord] = field(default_factory=dict[str, WaitRecord])
     opened: dict[str, Pending] = field(default_factory=dict[str, Pending])
-    records: dict[str, CallRecord] = field(default_factory=dict[str, CallRecord])
+    asked: dict[str, Pending] = field(default_factory=dict[str, Pending])
 
     def open(self, pending: Pending) -> None:
         """Register a wait, unless an earlier runner of this execution did: then its due time stands."""
@@ -70,11 +72,18 @@ class Waits:
 
     def collect(self) -> None:
         """Record every open wait that was settled, also those that the flow does not block on now."""
-        for call_id, pending in list(self.opened.items()):
+        for call_id, pending in list(self.asked.items()):
+            if call_id not in self.opened and pending.record is None:
+                self.open(pending)
+        # In the order in which they were settled.
+        for call_id in [call_id for call_id in self.known if call_id in self.opened]:
+            pending = self.opened[call_id]
             record = self.settled(pending)
             if record is not None:
-                self.records[call_id] = record
                 del self.opened[call_id]
+                with self.run.changed:
+                    pending.record = record
+                    self.run.changed.notify_all()
 
     def withdraw(self, pending: Pending) -> None:
         """The flow no longer wants the answer."""
@@ -200,21 +209,26 @@ def child_result(call: Call, child: ExecutionRecord) -> CallRecord:
     return record
 
 
-def wait_until_settled(run: Run, waits: Waits, pending: Pending, in_flight: Callable[[], int]) -> CallRecord:
-    """Block a sync flow's thread until the wait is settled, or close the flow and raise ``Suspended``."""
+def wait_until_settled(
+    run: Run, waits: Waits, pendings: list[Pending], ready: Callable[[], bool], active: Callable[[], int]
+) -> None:
+    """Block the flow's thread until ``ready``, recording what is settled meanwhile; or close the flow and raise
+    ``Suspended`` when nothing is ``active`` and none of the ``pendings`` is worth staying for.
+    """
     while True:
         run.check_open()
         waits.collect()
-        if (record := waits.records.pop(pending.call.call_id, None)) is not None:
-            return record
-        if not in_flight():
-            waits.ask(pending)
+        if ready():
+            return
+        if not active():
+            for pending in pendings:
+                waits.ask(pending)
             waits.collect()
-            if (record := waits.records.pop(pending.call.call_id, None)) is not None:
-                return record
-            if waits.may_suspend(pending) and run.try_suspend():
+            if ready():
+                return
+            if all(waits.may_suspend(pending) for pending in pendings) and run.try_suspend():
                 run.check_open()
         with run.changed:
-            if run.signal is None:
-                run.changed.wait(waits.seconds_to_next([pending]))
+            if run.signal is None and not ready():
+                run.changed.wait(waits.seconds_to_next(pendings))
         waits.refresh()

@@ -9,7 +9,7 @@ from kitaru.errors import KitaruRuntimeError
 from kitaru.store import statements as sql
 from kitaru.store.protocol import Fenced
 from kitaru.store.records import Append, CallRecord
-from kitaru.store.rows import artifact_row, attempt_row, call_row, wait_row
+from kitaru.store.rows import artifact_row, attempt_row, call_row, intent_row, wait_row
 
 if TYPE_CHECKING:
     from kitaru.store.database import Transaction
@@ -36,6 +36,9 @@ class PreparedAppend:
         if write.attempts:
             rows = [attempt_row(exec_id, attempt) for attempt in write.attempts]
             self.statements += [(sql.INSERT_ATTEMPT, (*row, *fence)) for row in rows]
+        if write.intents:
+            rows = [intent_row(exec_id, intent) for intent in write.intents]
+            self.statements += [(sql.INSERT_INTENT, (*row, *fence)) for row in rows]
         if write.artifacts:
             rows = [artifact_row(exec_id, artifact) for artifact in write.artifacts]
             self.statements += [(sql.INSERT_ARTIFACT, (*row, *fence)) for row in rows]

@@ -18,6 +18,7 @@ from kitaru.store.records import (
     Created,
     ExecutionRecord,
     Finish,
+    IntentRecord,
     JsonDict,
     LogRecord,
     NewExecution,
@@ -195,6 +196,10 @@ class SqlJournal:
         if call_id is None:
             return [to_attempt(row) for row in self._rows(sql.ATTEMPTS, exec_id)]
         return [to_attempt(row) for row in self._rows(sql.CALL_ATTEMPTS, exec_id, call_id)]
+
+    def intents(self, exec_id: str) -> list[IntentRecord]:
+        """See ``JournalStore``."""
+        return [IntentRecord(*row) for row in self._rows(sql.INTENTS, exec_id)]
 
     def waits(self, exec_id: str) -> list[WaitRecord]:
         """See ``JournalStore``."""

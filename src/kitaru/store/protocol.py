@@ -26,6 +26,7 @@ from kitaru.store.records import (
     Created,
     ExecutionRecord,
     Finish,
+    IntentRecord,
     JsonDict,
     LogRecord,
     NewExecution,
@@ -175,6 +176,10 @@ class JournalStore(Protocol):
 
     def attempts(self, exec_id: str, call_id: str | None = None) -> list[AttemptRecord]:
         """Failed attempts, by call and attempt number."""
+        ...
+
+    def intents(self, exec_id: str) -> list[IntentRecord]:
+        """Attempts of effects that were about to start, by call and attempt number."""
         ...
 
     def waits(self, exec_id: str) -> list[WaitRecord]:

@@ -131,6 +131,15 @@ class AttemptRecord:
 
 
 @dataclass(slots=True)
+class IntentRecord:
+    """An attempt of an effect starts now. Until it has an outcome, the effect may or may not have happened."""
+
+    call_id: str
+    attempt: int
+    started_at: float
+
+
+@dataclass(slots=True)
 class ArtifactRecord:
     """A value that a checkpoint saved by name; a call's own output is read from its ``CallRecord``."""
 
@@ -172,6 +181,7 @@ class Append:
     artifacts: Sequence[ArtifactRecord] = ()
     blobs: Sequence[Blob] = ()
     waits: Sequence[WaitRecord] = ()
+    intents: Sequence[IntentRecord] = ()
     metadata: JsonDict | None = None
 
 

@@ -11,6 +11,7 @@ from kitaru.store.records import (
     AttemptRecord,
     CallRecord,
     ExecutionRecord,
+    IntentRecord,
     LogRecord,
     Payload,
     StartRecord,
@@ -54,6 +55,7 @@ WAIT_COLUMNS = _columns(
     "answer_",
 )
 ATTEMPT_COLUMNS = "call_id, attempt, error, started_at, ended_at"
+INTENT_COLUMNS = "call_id, attempt, started_at"
 ARTIFACT_COLUMNS = _columns("call_id, ordinal, name, kind, *, tags")
 START_COLUMNS = "exec_id, call_id, name, kind, attempt, started_at, progress"
 LOG_COLUMNS = "exec_id, call_id, attempt, at, stream, level, logger, message"
@@ -128,6 +130,11 @@ def attempt_row(exec_id: str, attempt: AttemptRecord) -> tuple[Any, ...]:
     """``exec_id`` and ``ATTEMPT_COLUMNS``."""
     error = to_json(attempt.error)
     return (exec_id, attempt.call_id, attempt.attempt, error, attempt.started_at, attempt.ended_at)
+
+
+def intent_row(exec_id: str, intent: IntentRecord) -> tuple[Any, ...]:
+    """``exec_id`` and ``INTENT_COLUMNS``."""
+    return (exec_id, intent.call_id, intent.attempt, intent.started_at)
 
 
 def artifact_row(exec_id: str, artifact: ArtifactRecord) -> tuple[Any, ...]:

@@ -8,11 +8,22 @@ from typing import NoReturn
 
 from kitaru.errors import KitaruBackendError
 
-VERSION = "0001"
+VERSION = "0002"
 """The newest revision in ``migrations/versions``. Revisions are numbered, so that they compare as text."""
 
 TABLES = frozenset(
-    ("executions", "calls", "attempts", "artifacts", "waits", "starts", "logs", "blobs", "schema_version")
+    (
+        "executions",
+        "calls",
+        "attempts",
+        "intents",
+        "artifacts",
+        "waits",
+        "starts",
+        "logs",
+        "blobs",
+        "schema_version",
+    )
 )
 
 

@@ -103,6 +103,13 @@ CREATE INDEX executions_by_parent ON executions (parent_exec_id) WHERE parent_ex
 CREATE INDEX executions_by_time ON executions (created_at, exec_id);
 CREATE INDEX executions_due ON executions (wake_at) WHERE wake_at IS NOT NULL;
 CREATE INDEX executions_ready ON executions (created_at) WHERE ready;
+CREATE TABLE intents (
+	exec_id TEXT NOT NULL,
+	call_id TEXT NOT NULL,
+	attempt BIGINT NOT NULL,
+	started_at DOUBLE NOT NULL,
+	PRIMARY KEY (exec_id, call_id, attempt)
+);
 CREATE TABLE logs (
 	log_id INTEGER NOT NULL,
 	exec_id TEXT NOT NULL,
@@ -156,4 +163,4 @@ CREATE TABLE waits (
 );
 CREATE INDEX waits_on_children ON waits (child_exec_id) WHERE child_exec_id IS NOT NULL;
 CREATE INDEX waits_open ON waits (created_at) WHERE status = 'pending' AND kind = 'input';
-INSERT INTO schema_version (version_num) VALUES ('0001');
+INSERT INTO schema_version (version_num) VALUES ('0002');

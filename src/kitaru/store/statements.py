@@ -8,6 +8,7 @@ from kitaru.store.rows import (
     ATTEMPT_COLUMNS,
     CALL_COLUMNS,
     EXECUTION_COLUMNS,
+    INTENT_COLUMNS,
     LOG_COLUMNS,
     RESULT_COLUMNS,
     SLIM_CALL_COLUMNS,
@@ -39,6 +40,7 @@ def _insert_if_held(table: str, columns: str, values: str | None = None) -> str:
 
 INSERT_CALL = _insert_if_held("calls", CALL_COLUMNS)
 INSERT_ATTEMPT = _insert_if_held("attempts", ATTEMPT_COLUMNS)
+INSERT_INTENT = _insert_if_held("intents", INTENT_COLUMNS)
 INSERT_ARTIFACT = _insert_if_held("artifacts", ARTIFACT_COLUMNS)
 INSERT_WAIT = _insert_if_held(
     "waits",
@@ -174,6 +176,7 @@ OUTPUT = (
     "output_location FROM calls WHERE exec_id = ? AND call_id = ?"
 )
 ATTEMPTS = f"SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE exec_id = ? ORDER BY call_id, attempt"
+INTENTS = f"SELECT {INTENT_COLUMNS} FROM intents WHERE exec_id = ? ORDER BY call_id, attempt"
 CALL_ATTEMPTS = f"SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE exec_id = ? AND call_id = ? ORDER BY attempt"
 WAITS = (
     f"SELECT {WAIT_COLUMNS} FROM waits WHERE exec_id = ? "

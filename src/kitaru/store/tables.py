@@ -120,6 +120,16 @@ attempts = Table(
     PrimaryKeyConstraint("exec_id", "call_id", "attempt"),
 )
 
+intents = Table(
+    "intents",
+    metadata,
+    Column("exec_id", Text(), nullable=False),
+    Column("call_id", Text(), nullable=False),
+    Column("attempt", BigInteger(), nullable=False),
+    Column("started_at", Double[float](), nullable=False),
+    PrimaryKeyConstraint("exec_id", "call_id", "attempt"),
+)
+
 artifacts = Table(
     "artifacts",
     metadata,
