@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kitaru import aio, errors
+    from kitaru import aio, errors, testing
     from kitaru.artifacts import load, log, progress, save
     from kitaru.checkpoints import Checkpoint, checkpoint
     from kitaru.client import AsyncKitaruClient, KitaruClient
@@ -81,7 +81,7 @@ _EXPORTS = {
     "kitaru.waits": ("sleep", "sleep_until", "wait"),
 }
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
-_MODULES = ("aio", "errors")
+_MODULES = ("aio", "errors", "testing")
 
 __all__ = [
     "AsyncKitaruClient",
@@ -124,6 +124,7 @@ __all__ = [
     "save",
     "sleep",
     "sleep_until",
+    "testing",
     "uuid4",
     "wait",
 ]

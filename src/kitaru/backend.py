@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from kitaru import config
@@ -17,24 +19,28 @@ from kitaru.store.protocol import Store
 
 @dataclass(frozen=True)
 class Backend:
-    """What flows, clients and the CLI work on."""
+    """What flows, clients and the CLI work on. ``detached``: other processes may go on with its executions."""
 
     store: Store
     vault: Vault
     runner: Runner
     objects_url: str
+    detached: bool = True
 
 
 _lock = threading.Lock()
 _open: dict[tuple[int, str, str], Backend] = {}
+_used: Backend | None = None
 
 
 def backend() -> Backend:
-    """The backend of the current settings.
+    """The backend of the current settings, or the one that ``using`` names.
 
     Raises:
         KitaruBackendError: when the database cannot be reached.
     """
+    if _used is not None:
+        return _used
     url = config.database_url()
     objects = config.artifact_store(url)
     key = (os.getpid(), url, objects)
@@ -44,6 +50,17 @@ def backend() -> Backend:
             found = _open.get(key) or _connect(url, objects)
             _open[key] = found
     return found
+
+
+@contextmanager
+def using(other: Backend) -> Generator[None]:
+    """While this lasts, everything in this process works on ``other``."""
+    global _used
+    before, _used = _used, other
+    try:
+        yield
+    finally:
+        _used = before
 
 
 def _connect(url: str, objects: str) -> Backend:

@@ -26,7 +26,13 @@ def now() -> datetime:
     Example:
         >>> # in a flow: deadline = kitaru.now() + timedelta(hours=1)
     """
-    return _once("now", lambda: datetime.now(UTC))
+    return _once("now", _present)
+
+
+def _present() -> datetime:
+    scope = current_scope.get()
+    assert scope is not None
+    return datetime.fromtimestamp(scope.run.runner.clock(), UTC)
 
 
 def uuid4() -> uuid.UUID:

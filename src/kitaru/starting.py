@@ -47,6 +47,8 @@ def take_and_begin(backend: Backend, exec_id: str, code: FlowCode) -> Session | 
 
 def announce(backend: Backend, execution: ExecutionRecord) -> None:
     """Say what a suspended execution waits for and how to answer, and see to it that timers are kept."""
+    if not backend.detached:
+        return
     exec_id = execution.exec_id
     row = backend.store.execution(exec_id)
     if row.status is not Status.WAITING:

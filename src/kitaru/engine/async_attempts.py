@@ -39,7 +39,7 @@ async def execute_async(run: Run, call: Call, ask: AskAsync) -> Outcome:
                 await loop.run_in_executor(
                     run.runner.committers, run.record_attempt, call, step.number, step.failed
                 )
-                await asyncio.sleep(step.seconds)
+                await asyncio.sleep(step.seconds if run.runner.in_real_time else 0.0)
             elif isinstance(step, Intend):
                 await loop.run_in_executor(run.runner.committers, run.intend, call, step.number)
             elif isinstance(step, Ask):

@@ -109,6 +109,8 @@ def _run_to_end(coroutine: Any) -> Any:
 
 def pause(run: Run, seconds: float) -> None:
     """Wait between attempts; a cancellation ends it."""
+    if not run.runner.in_real_time:
+        seconds = 0.0
     until = time.monotonic() + seconds
     with run.changed:
         while run.signal is None and (left := until - time.monotonic()) > 0:

@@ -88,7 +88,10 @@ class Call:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a body did: a value, or the exception it raised. ``unknown``: an effect may have happened all the same."""
+    """What a body did: a value, or the exception it raised. ``unknown``: an effect may have happened all the same.
+
+    ``learnt``: who said what became of an effect (``"answer"``, ``"reconcile"``) whose body ran elsewhere.
+    """
 
     value: Any = None
     error: BaseException | None = None
@@ -96,6 +99,7 @@ class Outcome:
     started_at: float = 0.0
     ended_at: float = 0.0
     unknown: bool = False
+    learnt: str | None = None
     metadata: JsonDict = field(default_factory=dict[str, Any])
     artifacts: Sequence[ArtifactRecord] = ()
     blobs: Sequence[Blob] = ()
@@ -174,6 +178,10 @@ def ended_record(call: Call, outcome: Outcome, key: str | None) -> CallRecord:
     info: JsonDict = {}
     if call.spec and call.spec.label:
         info["type"] = call.spec.label
+    if call.spec and call.spec.effect:
+        info["effect"] = call.spec.effect.on_unknown
+    if outcome.learnt:
+        info["learnt"] = outcome.learnt
     if outcome.metadata:
         info["metadata"] = outcome.metadata
     return CallRecord(

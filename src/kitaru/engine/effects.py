@@ -83,7 +83,7 @@ def _settle(
         assert found is not None
         if found.error is None:
             if found.value is not None:
-                return _happened(found.value, number)
+                return _happened(found.value, number, "reconcile")
             if outcome is None or number <= call.spec.retries:
                 return None
             outcome.unknown = False
@@ -103,9 +103,9 @@ def _subject(call: Call) -> str:
     return f"Effect {call.name!r} (call {call.call_id})"
 
 
-def _happened(value: Any, number: int) -> Outcome:
+def _happened(value: Any, number: int, learnt: str) -> Outcome:
     now = time.time()
-    return Outcome(value, attempts=number, started_at=now, ended_at=now)
+    return Outcome(value, attempts=number, started_at=now, ended_at=now, learnt=learnt)
 
 
 def _failed(run: Run, call: Call, number: int, why: str, outcome: Outcome | None) -> Outcome:
@@ -151,7 +151,7 @@ def _ask(run: Run, call: Call, number: int, told: str) -> Generator[Step, Outcom
         answer.unknown = True
         answer.attempts = max(1, number)
         return answer
-    return _happened(answer.value["result"], max(1, number)) if answer.value["happened"] else None
+    return _happened(answer.value["result"], max(1, number), "answer") if answer.value["happened"] else None
 
 
 def question(run: Run, call: Call, number: int, told: str) -> Pending:

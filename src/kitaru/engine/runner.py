@@ -39,16 +39,25 @@ def boot_clock() -> float:
 class Runner:
     """Holds the executions that run in this process under leases of one owner.
 
-    ``on_ready`` is called with the ids of executions that an end here made ready to go on.
+    ``on_ready`` is called with the ids of executions that an end here made ready to go on. With a ``clock`` of their
+    own, flows do not spend real time: none stays alive for a wait that may end soon, or pauses between attempts.
     """
 
     def __init__(
-        self, store: Store, vault: Vault, lock_folder: Path, on_ready: Callable[[list[str]], None]
+        self,
+        store: Store,
+        vault: Vault,
+        lock_folder: Path,
+        on_ready: Callable[[list[str]], None],
+        *,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self.store = store
         self.vault = vault
         self.on_ready = on_ready
         self.lock_folder = lock_folder
+        self.in_real_time = clock is None
+        self.clock = clock or time.time
         self._lock = threading.Lock()
         self._held: dict[str, Run] = {}
         self._deadline: dict[str, float] = {}

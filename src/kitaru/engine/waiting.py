@@ -162,11 +162,13 @@ class Waits:
 
     def may_suspend(self, pending: Pending) -> bool:
         """False while the runner should stay: an answer is hoped for, a sleep is short, a child runs right here."""
-        if time.monotonic() < pending.hold_until:
+        lingers = self.run.runner.in_real_time
+        if lingers and time.monotonic() < pending.hold_until:
             return False
         wait = pending.wait
         if wait.kind == WaitKind.TIMER:
-            return wait.due_at is None or wait.due_at - self.run.store.now() > SHORT_SLEEP
+            worth_staying = SHORT_SLEEP if lingers else 0.0
+            return wait.due_at is None or wait.due_at - self.run.store.now() > worth_staying
         if wait.kind == WaitKind.CHILD and wait.child_exec_id is not None:
             return not self.run.runner.holds(wait.child_exec_id)
         return True
