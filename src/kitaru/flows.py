@@ -170,6 +170,11 @@ class Flow(Generic[P, R]):
 
     # ---------------------------------------------------------------- inside
 
+    @property
+    def code(self) -> FlowCode:
+        """The flow as the engine runs it."""
+        return self._code
+
     def go_on(self, exec_id: str) -> Session | None:
         """Take an execution of this flow over and run it in this process; None when that is not possible now."""
         return starting.take_and_begin(backend(), exec_id, self._code)

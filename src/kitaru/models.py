@@ -21,6 +21,7 @@ __all__ = [
     "Failure",
     "LogEntry",
     "PendingWait",
+    "PreflightResult",
     "RunningCall",
 ]
 
@@ -278,3 +279,31 @@ class ExecutionPage(list[Execution]):
     """A list of executions, newest first, with the cursor of the next page (None at the end)."""
 
     cursor: str | None = None
+
+
+class PreflightResult(_Model):
+    """What the code as it stands now would do with an open execution.
+
+    Attributes:
+        verdict: ``goes_on``: as recorded. ``new_calls``: it makes ``new_calls`` before it comes to where it was.
+            ``diverges``: a recorded call is another one now. ``fails``: the flow's body raises. ``cannot_load``: the
+            flow cannot be found. ``timed_out``: it did not come to an end within the deadline.
+        reason: why, when it does not go on.
+        new_calls: calls that it makes and the journal does not hold.
+        dropped_calls: recorded calls that it makes no more.
+        open_waits: the open waits that it comes to again.
+    """
+
+    exec_id: str
+    flow_name: str
+    status: ExecutionStatus
+    verdict: str
+    reason: str | None = None
+    new_calls: list[str] = []
+    dropped_calls: list[str] = []
+    open_waits: list[str] = []
+
+    @property
+    def is_safe(self) -> bool:
+        """True when the execution goes on, with or without new calls."""
+        return self.verdict in ("goes_on", "new_calls")

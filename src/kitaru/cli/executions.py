@@ -131,6 +131,23 @@ def watch(
             views.event(event)
 
 
+def preflight(
+    flow: Annotated[str | None, typer.Option(help="Only executions of this flow.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds for each execution.")] = 60.0,
+    form: Output = Form.TEXT,
+) -> None:
+    """Before a deploy: say what the code as it stands now would do with every running or waiting execution.
+
+    No checkpoint's body runs and nothing is written. Exit code 1 when any would not go on.
+
+    Example: kitaru executions preflight --flow review
+    """
+    results = KitaruClient().executions.preflight(flow, timeout)
+    output.many("executions preflight", form, results, lambda: views.preflight(results))
+    if not all(result.is_safe for result in results):
+        raise typer.Exit(1)
+
+
 def register(group: typer.Typer) -> None:
     """Add the commands."""
     group.command("list")(list_executions)
@@ -138,3 +155,4 @@ def register(group: typer.Typer) -> None:
     group.command("logs")(logs)
     group.command("statistics")(statistics)
     group.command("watch")(watch)
+    group.command("preflight")(preflight)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kitaru.cli.output import ago, between, table
-from kitaru.models import CheckpointCall, Event, Execution, PendingWait
+from kitaru.models import CheckpointCall, Event, Execution, PendingWait, PreflightResult
 
 
 def executions(page: Sequence[Execution]) -> None:
@@ -25,6 +25,34 @@ def executions(page: Sequence[Execution]) -> None:
     cursor = getattr(page, "cursor", None)
     if cursor:
         print(f"More: kitaru executions list --cursor '{cursor}'")
+
+
+def preflight(results: Sequence[PreflightResult]) -> None:
+    """What would become of each open execution, and why where it would not go on."""
+    if not results:
+        print("No execution is running or waiting.")
+        return
+    table(
+        "",
+        ["execution", "flow", "status", "with this code"],
+        [(r.exec_id, r.flow_name, r.status.value, _foretold(r)) for r in results],
+    )
+    for result in results:
+        if not result.is_safe:
+            print(f"\n{result.exec_id} {result.verdict.replace('_', ' ')}: {result.reason}")
+
+
+def _foretold(result: PreflightResult) -> str:
+    told = result.verdict.replace("_", " ")
+    if result.verdict == "new_calls":
+        told = f"goes on with these new calls: {', '.join(result.new_calls)}"
+    elif result.verdict == "goes_on" and result.new_calls:
+        told = f"goes on with {', '.join(result.new_calls)}"
+    elif result.verdict == "goes_on" and result.open_waits:
+        told = f"goes on waiting for {', '.join(result.open_waits)}"
+    if result.dropped_calls:
+        told += f"; recorded and no longer made: {', '.join(result.dropped_calls)}"
+    return told
 
 
 def execution(found: Execution) -> None:

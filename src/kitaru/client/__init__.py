@@ -19,6 +19,7 @@ from kitaru.models import (
     Failure,
     LogEntry,
     PendingWait,
+    PreflightResult,
 )
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "KitaruClient",
     "LogEntry",
     "PendingWait",
+    "PreflightResult",
 ]

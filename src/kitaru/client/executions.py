@@ -11,7 +11,7 @@ from kitaru.answers import answer
 from kitaru.backend import Backend
 from kitaru.client import following, mapping
 from kitaru.errors import KitaruContextError, KitaruStateError, KitaruUsageError
-from kitaru.models import Event, Execution, ExecutionPage, LogEntry, PendingWait, RunningCall
+from kitaru.models import Event, Execution, ExecutionPage, LogEntry, PendingWait, PreflightResult, RunningCall
 from kitaru.replays import check_replay_options, new_replay
 from kitaru.runners import local
 from kitaru.runtime import current_execution_id
@@ -320,6 +320,23 @@ class Executions:
         )
         self._launch(backend.store.create(new).execution)
         return self.get(new.exec_id)
+
+    def preflight(self, flow: str | None = None, timeout: float = 60.0) -> builtins.list[PreflightResult]:
+        """Before a deploy: what the code as it stands now would do with every running or waiting execution.
+
+        Each is run against its journal in a process of its own. No checkpoint's body runs and nothing is written; what
+        a flow's body does outside of checkpoints is done.
+
+        Args:
+            flow: only executions of this flow.
+            timeout: seconds for each.
+
+        Example:
+            >>> # assert all(result.is_safe for result in KitaruClient().executions.preflight())
+        """
+        from kitaru.client.preflight import preflight
+
+        return preflight(self._backend, flow, timeout)
 
     def sweep(self) -> None:
         """Launch what is ready or due and was not launched, for example because who answered died before it could, and

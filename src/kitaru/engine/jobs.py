@@ -46,6 +46,11 @@ class CallFuture(Generic[T]):
         """Wait for the end, or for the flow to be closed."""
         self._run.block(lambda: self._ready)
 
+    @property
+    def is_ready(self) -> bool:
+        """True once the call has ended."""
+        return self._ready
+
     def outcome(self) -> T:
         """The output or the exception of a call that has ended."""
         if self._raised is not None:
@@ -126,6 +131,21 @@ class Jobs:
         for dependency in needed:
             dependency.then(one_ended)
         return future
+
+    def answer_now(
+        self,
+        call: Call,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        future: CallFuture[Any],
+        after: Iterable[CallFuture[Any]],
+    ) -> bool:
+        """Complete the future from the journal, if all that the call needs has ended and the call is recorded."""
+        needed = [*_futures((*args, *kwargs.values())), *after]
+        if not all(one.is_ready for one in needed):
+            return False
+        args = tuple(_resolved(a) for a in args)
+        return self._answered(call, args, {k: _resolved(v) for k, v in kwargs.items()}, future)
 
     def _answered(
         self, call: Call, args: tuple[Any, ...], kwargs: dict[str, Any], future: CallFuture[Any]

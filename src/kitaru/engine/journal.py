@@ -111,6 +111,15 @@ class Journal:
             self._last_seq = page[-1].seq
         self._complete = len(page) < PAGE
 
+    def remaining(self) -> list[str]:
+        """The recorded calls that nobody has asked for."""
+        with self._lock:
+            while not self._complete:
+                self._load_page()
+            return [
+                record.call_id for record in sorted(self._loaded.values(), key=lambda record: record.position)
+            ]
+
     def remember_source(self, record: CallRecord) -> None:
         """From now on an input with this output's digest is known to come from this call."""
         output = record.output

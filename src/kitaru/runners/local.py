@@ -56,6 +56,26 @@ def check(execution: ExecutionRecord) -> str:
     return python
 
 
+def preflight(
+    store: Store, execution: ExecutionRecord, objects_url: str, timeout: float
+) -> subprocess.CompletedProcess[str]:
+    """Let a process on the flow's own interpreter say what the code as it stands now does with the execution.
+
+    Raises:
+        KitaruRuntimeError: as ``check``.
+        subprocess.TimeoutExpired: after ``timeout`` seconds; the process was killed.
+    """
+    return subprocess.run(
+        [check(execution), "-m", "kitaru.runners.preflight", execution.exec_id],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        env=_environment(store.url, objects_url),
+        timeout=timeout,
+        check=False,
+    )
+
+
 def launch_all(store: Store, exec_ids: Iterable[str], objects_url: str) -> list[KitaruRuntimeError]:
     """Launch each; returns the errors of those that could not be."""
     errors: list[KitaruRuntimeError] = []
@@ -88,13 +108,6 @@ def _detached(python: str, module: str, store_url: str, objects_url: str, *argum
     folder = home() / "runners"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = folder / f"{arguments[0] if arguments else 'timer'}.log"
-    environment = {
-        **os.environ,
-        "KITARU_DATABASE_URL": store_url,
-        "KITARU_ARTIFACT_STORE": objects_url,
-        "KITARU_CONFIG_PATH": str(home()),
-        "PYTHONPATH": _python_path(),
-    }
     with open(log, "ab") as output:
         # A process between starts it and ends, so that nobody has to wait for it and no terminal can end it.
         subprocess.run(
@@ -102,9 +115,19 @@ def _detached(python: str, module: str, store_url: str, objects_url: str, *argum
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=environment,
+            env=_environment(store_url, objects_url),
             check=True,
         )
+
+
+def _environment(store_url: str, objects_url: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "KITARU_DATABASE_URL": store_url,
+        "KITARU_ARTIFACT_STORE": objects_url,
+        "KITARU_CONFIG_PATH": str(home()),
+        "PYTHONPATH": _python_path(),
+    }
 
 
 def _python_path() -> str:
