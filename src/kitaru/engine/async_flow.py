@@ -23,7 +23,8 @@ from kitaru.engine.run import Run, flow_inputs
 from kitaru.engine.scope import Branch, FlowScope, current_scope
 from kitaru.engine.signals import FlowSignal, Suspended
 from kitaru.engine.sync_flow import call_in_thread
-from kitaru.engine.waiting import Pending, Prompt, Waits
+from kitaru.engine.waiting import POLL_SECONDS, Pending, Prompt, Waits
+from kitaru.errors import KitaruBackendError
 from kitaru.store.records import CallRecord
 
 Delivery = tuple[CallRecord, Outcome | None]
@@ -147,7 +148,12 @@ class AsyncRun(Run):
             for started in queued:
                 self._start(started)
             return True
-        return self._look_at_waits() if self._pending else None
+        if not self._pending:
+            return None
+        try:
+            return self._look_at_waits()
+        except FlowSignal:
+            return self._close_down()
 
     def _close_down(self) -> bool | None:
         """The flow was closed: end what is left of it on this loop."""
@@ -311,7 +317,8 @@ class AsyncRun(Run):
 
     def _look_at_waits(self) -> bool | float:
         """Deliver what was settled; suspend when only waits are left and none is worth staying for."""
-        self.waits.refresh()
+        if not self._refresh_waits():
+            return POLL_SECONDS
         if self._deliver_settled():
             return True
         pendings = [pending for pending, _ in self._pending.values()]
@@ -324,6 +331,19 @@ class AsyncRun(Run):
             if all(self.waits.may_suspend(p) for p in pendings) and self.try_suspend():
                 return True
         return self.waits.seconds_to_next(pendings)
+
+    def _refresh_waits(self) -> bool:
+        """False: look later. The bodies that run on this loop must not stand still because the storage does."""
+        if self._running:
+            try:
+                self.waits.refresh(self.runner.store)
+            except KitaruBackendError as error:
+                if error.transient:
+                    return False
+            else:
+                return True
+        self.waits.refresh()
+        return True
 
     def _deliver_settled(self) -> bool:
         for call_id in list(self.waits.known):
