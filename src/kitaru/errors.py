@@ -92,7 +92,18 @@ class KitaruRuntimeError(KitaruError):
 
 
 class KitaruBackendError(KitaruError):
-    """The database or the object storage failed. What was acknowledged before is kept."""
+    """The database or the object storage failed. What was acknowledged before is kept.
+
+    Attributes:
+        transient: True for a fault that may pass by itself (a full disk, a lock, a server that restarts): the same call
+            can succeed later. Executions that run wait for that.
+        unknown: True when it is not known whether the write that failed took place after all.
+    """
+
+    def __init__(self, message: str, *, transient: bool = False, unknown: bool = False) -> None:
+        super().__init__(message)
+        self.transient = transient
+        self.unknown = unknown
 
 
 class KitaruLogRetrievalError(KitaruError):

@@ -18,6 +18,7 @@ from kitaru.engine.execution import Session
 from kitaru.engine.run import FlowCode
 from kitaru.engine.runner import LEASE_SECONDS
 from kitaru.engine.scope import CheckpointScope, FlowScope, current_scope
+from kitaru.engine.vault import Vault
 from kitaru.errors import (
     KitaruContextError,
     KitaruFeatureNotAvailableError,
@@ -29,6 +30,7 @@ from kitaru.inert import InertHandle
 from kitaru.replays import check_replay_options, new_replay
 from kitaru.runners.entrypoint import describe_entrypoint
 from kitaru.runners.top_level import loading
+from kitaru.store.protocol import Store
 from kitaru.store.records import Blob, CallKind, ExecutionRecord, JsonDict, NewExecution
 
 __all__ = ["Flow", "flow", "target"]
@@ -106,7 +108,7 @@ class Flow(Generic[P, R]):
         if loading():
             return cast("FlowHandle[R]", InertHandle(backend(), _target, next(_launches)))
         found = backend()
-        inputs, blobs = self._inputs(found, args, kwargs)
+        inputs, blobs = self._inputs(found.vault, args, kwargs)
         new = self._new(starting.new_exec_id(), inputs, blobs, options)
         new.launch_id, new.launch_ordinal = _launch_id, next(_launches)
         return self._start(found, new)
@@ -175,12 +177,15 @@ class Flow(Generic[P, R]):
         """The flow as the engine runs it."""
         return self._code
 
-    def go_on(self, exec_id: str) -> Session | None:
-        """Take an execution of this flow over and run it in this process; None when that is not possible now."""
-        return starting.take_and_begin(backend(), exec_id, self._code)
+    def go_on(self, exec_id: str, store: Store | None = None) -> Session | None:
+        """Take an execution of this flow over and run it in this process; None when that is not possible now.
+
+        ``store``: the one of the run that asks for it, if any.
+        """
+        return starting.take_and_begin(backend(), exec_id, self._code, store)
 
     def _inputs(
-        self, found: Backend, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, vault: Vault, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[JsonDict, list[Blob]]:
         try:
             bound = self._signature.bind(*args, **kwargs)
@@ -193,7 +198,7 @@ class Flow(Generic[P, R]):
         inputs: JsonDict = {}
         blobs: list[Blob] = []
         for name, value in bound.arguments.items():
-            inputs[name], kept = found.vault.put_json(value)
+            inputs[name], kept = vault.put_json(value)
             blobs += kept
         return inputs, blobs
 
@@ -246,20 +251,20 @@ class Flow(Generic[P, R]):
     ) -> ChildHandle[R]:
         found, run = backend(), scope.run
         run.check_thread()
-        inputs, blobs = self._inputs(found, args, kwargs)
+        inputs, blobs = self._inputs(run.vault, args, kwargs)
         call = run.issue(scope.branch, CallKind.CHILD, self.name, inputs=inputs)
 
         def start() -> str:
             new = self._new(starting.child_exec_id(run.exec_id, call.call_id), inputs, blobs, options)
             new.parent_exec_id, new.parent_call_id = run.exec_id, call.call_id
-            return found.store.create(new).execution.exec_id
+            return run.store.create(new).execution.exec_id
 
         exec_id = str(run.instant(call, start))
 
         def adopt() -> None:
-            row = found.store.execution(exec_id)
+            row = run.store.execution(exec_id)
             if row.status == "running" and not found.runner.holds(exec_id):
-                self.go_on(exec_id)
+                self.go_on(exec_id, run.store)
 
         adopt()
         return ChildHandle(found, scope, exec_id, self.name, adopt)

@@ -18,14 +18,14 @@ class _Tee:
     """A text stream that also keeps what is written inside a flow."""
 
     def __init__(self, stream: TextIO, name: str, level: str) -> None:
-        self._stream = stream
+        self.stream = stream
         self._name = name
         self._level = level
         self._partial: dict[tuple[str, str | None], str] = {}
 
     def write(self, text: str) -> int:
         """As the stream's own."""
-        written = self._stream.write(text)
+        written = self.stream.write(text)
         scope = current_scope.get()
         if scope is not None:
             key = (scope.run.exec_id, scope.call_id if isinstance(scope, CheckpointScope) else None)
@@ -39,16 +39,35 @@ class _Tee:
         return written
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        return getattr(self.stream, name)
 
 
 class _Handler(logging.Handler):
-    """Keeps log records of flows and checkpoints."""
+    """Keeps log records of flows and checkpoints.
+
+    Python prints warnings that no handler takes. This is a handler, so it prints those that no other one takes.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep one record. Kitaru's own go to the terminal alone."""
+        if record.levelno >= logging.WARNING and not _handled_by_another(record.name):
+            stream = sys.stderr
+            # As printed by the process, not by the flow: it is kept below.
+            stream = stream.stream if isinstance(stream, _Tee) else stream
+            if stream is not None:
+                stream.write(f"{self.format(record)}\n")
+                stream.flush()
         if current_scope.get() is not None and record.name.partition(".")[0] != OWN_LOGGER:
             _keep("logging", record.levelname, record.name, record.getMessage())
+
+
+def _handled_by_another(name: str) -> bool:
+    logger: logging.Logger | None = logging.getLogger(name)
+    while logger is not None:
+        if any(handler is not _handler for handler in logger.handlers):
+            return True
+        logger = logger.parent if logger.propagate else None
+    return False
 
 
 _handler = _Handler()

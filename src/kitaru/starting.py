@@ -13,6 +13,7 @@ from kitaru.engine.execution import Session
 from kitaru.engine.run import FlowCode
 from kitaru.errors import KitaruStateError
 from kitaru.runners import local
+from kitaru.store.protocol import Store
 from kitaru.store.records import ExecutionRecord, JsonDict, Status, WaitKind, WaitRecord, WaitStatus
 
 EXEC_ID_BYTES = 8
@@ -39,9 +40,11 @@ def begin(backend: Backend, execution: ExecutionRecord, code: FlowCode, *, fresh
     return session
 
 
-def take_and_begin(backend: Backend, exec_id: str, code: FlowCode) -> Session | None:
+def take_and_begin(
+    backend: Backend, exec_id: str, code: FlowCode, store: Store | None = None
+) -> Session | None:
     """Take an execution over and run it here; None when somebody else holds it or it has finished."""
-    execution = backend.runner.take(exec_id)
+    execution = backend.runner.take(exec_id, store)
     return None if execution is None else begin(backend, execution, code)
 
 

@@ -23,8 +23,9 @@ from kitaru.engine.run import flow_inputs
 from kitaru.engine.scope import Branch, FlowScope, current_scope
 from kitaru.engine.signals import FlowSignal, Suspended
 from kitaru.engine.sync_flow import call_in_thread
-from kitaru.engine.waiting import Pending
+from kitaru.engine.waiting import POLL_SECONDS, Pending
 from kitaru.engine.waiting_run import WaitingRun
+from kitaru.errors import KitaruBackendError
 from kitaru.store.records import CallRecord
 
 Delivery = tuple[CallRecord, Outcome | None]
@@ -141,7 +142,12 @@ class AsyncRun(WaitingRun):
             for started in queued:
                 self._start(started)
             return True
-        return self._look_at_waits() if self._pending or self.waits.asked else None
+        if not self._pending and not self.waits.asked:
+            return None
+        try:
+            return self._look_at_waits()
+        except FlowSignal:
+            return self._close_down()
 
     def _close_down(self) -> bool | None:
         """The flow was closed: end what is left of it on this loop."""
@@ -305,7 +311,8 @@ class AsyncRun(WaitingRun):
 
     def _look_at_waits(self) -> bool | float:
         """Deliver what was settled; suspend when only waits are left and none is worth staying for."""
-        self.waits.refresh()
+        if not self._refresh_waits():
+            return POLL_SECONDS
         if self._deliver_settled():
             return True
         pendings = [pending for pending, _ in self._pending.values()] + list(self.waits.asked.values())
@@ -337,6 +344,19 @@ class AsyncRun(WaitingRun):
         finally:
             self._running += 1
             self._pending.pop(pending.call.call_id, None)
+
+    def _refresh_waits(self) -> bool:
+        """False: look later. The bodies that run on this loop must not stand still because the storage does."""
+        if self._running:
+            try:
+                self.waits.refresh(self.runner.store)
+            except KitaruBackendError as error:
+                if error.transient:
+                    return False
+            else:
+                return True
+        self.waits.refresh()
+        return True
 
     def _deliver_settled(self) -> bool:
         self.waits.collect()

@@ -15,9 +15,10 @@ from kitaru.engine.attempts import pause
 from kitaru.engine.backoff import Backoff
 from kitaru.engine.causes import failure_form
 from kitaru.engine.journal import Journal
+from kitaru.engine.patience import Patience
 from kitaru.engine.replay import ReplayPlan, Reuse
 from kitaru.engine.run import FlowCode, Run
-from kitaru.engine.runner import Runner
+from kitaru.engine.runner import Runner, boot_clock
 from kitaru.engine.signals import Cancelled, FlowSignal, LeaseLost, Stopped, StorageLost, Suspended, TimedOut
 from kitaru.engine.waiting import Prompt
 from kitaru.errors import FailureOrigin, KitaruBackendError, KitaruUsageError
@@ -45,7 +46,15 @@ class Session:
     storage_error: BaseException | None = None
     ended: threading.Event = field(default_factory=threading.Event)
     run: Run | None = None
+    leased_at: float = field(default_factory=boot_clock)
     _delay: float = 0.0
+    _ending: bool = False
+
+    def __post_init__(self) -> None:
+        self._patience = Patience(
+            f"execution {self.execution.exec_id}", closed=self._closed, give_up=self._give_up
+        )
+        self._store = self._patience.before(self.runner.store)
 
     def start(self) -> None:
         """Run on a new thread that the interpreter waits for."""
@@ -60,7 +69,10 @@ class Session:
             self._main()
         except KitaruBackendError as error:
             self.storage_error = error
-            logger.error("kitaru: execution %s stopped: %s", self.execution.exec_id, error)
+            self._tell_lost(error)
+        except FlowSignal as signal:
+            # It came while an end was to be recorded, or before the flow had begun.
+            logger.warning("kitaru: %s", signal)
         finally:
             self.ended.set()
             _sessions.discard(self)
@@ -70,8 +82,9 @@ class Session:
             if self.execution.takeovers >= CRASH_LIMIT:
                 self._fail_crash_loop()
                 return
+            self.run, self._ending = None, False
             run = self.run = self._new_run()
-            self.runner.hold(run)
+            self.runner.hold(run, self.leased_at)
             if self.execution.cancel_requested:
                 run.interrupt(Cancelled(run.exec_id))
             result: Any = None
@@ -85,10 +98,10 @@ class Session:
                 return
 
     def _new_run(self) -> Run:
-        row, runner = self.execution, self.runner
+        row, store = self.execution, self._store
         plan = row.spec.get("replay")
-        reuse = Reuse(runner.store, ReplayPlan.from_json(plan)) if plan else None
-        journal = Journal(runner.store, row.exec_id, row.epoch, reuse, fresh=self.fresh)
+        reuse = Reuse(store, ReplayPlan.from_json(plan)) if plan else None
+        journal = Journal(store, row.exec_id, row.epoch, reuse, fresh=self.fresh)
         kind: Any
         if self.code.is_async:
             from kitaru.engine.async_flow import AsyncRun as kind
@@ -97,9 +110,9 @@ class Session:
         return kind(
             row,
             self.code,
-            runner.store,
-            runner.vault,
-            runner,
+            store,
+            self.runner.vault.behind(self._patience),
+            self.runner,
             journal,
             cache_default=bool(row.spec.get("cache")),
             prompt=self.prompt,
@@ -108,9 +121,10 @@ class Session:
     def _end(self, run: Run, result: Any, error: BaseException | None) -> bool:
         """Record how it ended. True: the flow's own retries say to run it again now."""
         self.fresh = False
+        self._ending = True
         signal = run.signal
         if isinstance(signal, Suspended):
-            self.on_suspended()
+            self._patience.call(self.on_suspended)
             return False
         if isinstance(signal, LeaseLost):
             self.runner.let_go(run)
@@ -119,16 +133,38 @@ class Session:
         if isinstance(signal, StorageLost):
             self.runner.let_go(run)
             self.storage_error = signal.cause
-            logger.error("kitaru: %s; go on with `kitaru executions resume %s`", signal, run.exec_id)
+            self._tell_lost(signal.cause)
             return False
         if isinstance(signal, Stopped):
-            self.runner.flush()
             self.runner.let_go(run)
+            self.runner.flush(self.runner.store)
             self.runner.store.release(run.exec_id, run.journal.epoch)
             return False
         return self._finish(run, result, error, signal)
 
     def _finish(self, run: Run, result: Any, error: BaseException | None, signal: FlowSignal | None) -> bool:
+        try:
+            end = self._new_end(run, result, error, signal)
+            self.runner.flush(self._store)
+            if (
+                end.status is Status.FAILED
+                and signal is None
+                and self._void_for_retry(run, end.failure or {})
+            ):
+                return True
+            ready = self._store.finish(end)
+        except Fenced:
+            logger.warning("kitaru: %s", LeaseLost(run.exec_id))
+            return False
+        finally:
+            self.runner.let_go(run)
+        if ready:
+            self._patience.call(self.runner.on_ready, ready)
+        return False
+
+    def _new_end(
+        self, run: Run, result: Any, error: BaseException | None, signal: FlowSignal | None
+    ) -> Finish:
         end = Finish(run.exec_id, run.journal.epoch, Status.COMPLETED, active_seconds=run.active_seconds)
         if isinstance(signal, Cancelled):
             end.status, end.failure = Status.CANCELLED, told(signal, FailureOrigin.CANCELLED)
@@ -138,23 +174,7 @@ class Session:
             end.status, end.failure = Status.FAILED, failure_form(error, run.raised)
         else:
             self._keep_result(run, end, result)
-        self.runner.flush()
-        try:
-            if (
-                end.status is Status.FAILED
-                and signal is None
-                and self._void_for_retry(run, end.failure or {})
-            ):
-                return True
-            ready = self.runner.store.finish(end)
-        except Fenced:
-            logger.warning("kitaru: %s", LeaseLost(run.exec_id))
-            return False
-        finally:
-            self.runner.let_go(run)
-        if ready:
-            self.runner.on_ready(ready)
-        return False
+        return end
 
     def _keep_result(self, run: Run, end: Finish, result: Any) -> None:
         try:
@@ -173,12 +193,12 @@ class Session:
         if done >= retries or failure["origin"] == FailureOrigin.DIVERGENCE:
             return False
         attempt = AttemptRecord(FLOW_ATTEMPT, done + 1, failure, ended_at=time.time())
-        self.runner.store.void(run.exec_id, run.journal.epoch, failure["calls"], attempt)
+        self._store.void(run.exec_id, run.journal.epoch, failure["calls"], attempt)
         self._delay = Backoff().seconds(done + 1)
         return True
 
     def _fail_crash_loop(self) -> None:
-        row, store = self.execution, self.runner.store
+        row, store = self.execution, self._store
         calls = [start.call_id for start in store.reads.starts(row.exec_id)]
         named = (
             f" in {', '.join(repr(c) for c in calls)}"
@@ -193,7 +213,29 @@ class Session:
             "calls": calls,
         }
         ready = store.finish(Finish(row.exec_id, row.epoch, Status.FAILED, failure=failure))
-        self.runner.on_ready(ready)
+        self._patience.call(self.runner.on_ready, ready)
+
+    def _tell_lost(self, error: BaseException) -> None:
+        exec_id = self.execution.exec_id
+        logger.error(
+            "kitaru: execution %s stopped: %s Then go on with `kitaru executions resume %s`.",
+            exec_id,
+            error,
+            exec_id,
+        )
+
+    def _closed(self) -> FlowSignal | None:
+        """What ends the waiting for storage early: to be cancelled is no reason not to record just that."""
+        signal = self.run.signal if self.run is not None else None
+        return None if self._ending and isinstance(signal, Cancelled | TimedOut) else signal
+
+    def _give_up(self, error: KitaruBackendError) -> BaseException:
+        """Storage that will not come back closes a flow that runs; before it begins, and at its end, there is none."""
+        if self.run is None or self._ending:
+            return error
+        lost = StorageLost(self.execution.exec_id, error)
+        self.run.interrupt(lost)
+        return lost
 
     def __hash__(self) -> int:
         return id(self)

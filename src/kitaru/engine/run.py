@@ -16,9 +16,9 @@ from kitaru.engine.causes import Raised
 from kitaru.engine.interrupts import Interruptible
 from kitaru.engine.journal import Journal
 from kitaru.engine.scope import Branch, CheckpointScope
-from kitaru.engine.signals import Cancelled, FlowSignal, LeaseLost, StorageLost, Suspended, TimedOut
+from kitaru.engine.signals import Cancelled, FlowSignal, LeaseLost, Suspended, TimedOut
 from kitaru.engine.vault import Vault
-from kitaru.errors import FailureOrigin, KitaruBackendError, KitaruDivergenceError, KitaruUsageError
+from kitaru.errors import FailureOrigin, KitaruDivergenceError, KitaruUsageError
 from kitaru.payloads import describe, immutable, rebuild, rebuildable
 from kitaru.store.protocol import Fenced, Store
 from kitaru.store.records import (
@@ -232,16 +232,12 @@ class Run(ABC):
     # ---------------------------------------------------------------- recording
 
     def commit(self, calls: Sequence[CallRecord] = (), **parts: Any) -> None:
-        """Append to the journal; a lost lease or a lost store closes the flow."""
+        """Append to the journal; a lost lease closes the flow, and so does the store when it is lost for good."""
         try:
             self.journal.append(calls, **parts)
         except Fenced as error:
             self.interrupt(LeaseLost(self.exec_id))
             raise LeaseLost(self.exec_id) from error
-        except KitaruBackendError as error:
-            lost = StorageLost(self.exec_id, error)
-            self.interrupt(lost)
-            raise lost from error
 
     def build(self, call: Call, outcome: Outcome) -> tuple[CallRecord, list[Blob], BaseException | None]:
         """The record of an outcome and its blobs. An output that cannot be encoded is a failure of the call."""
@@ -348,7 +344,7 @@ class Run(ABC):
 
     def try_suspend(self) -> bool:
         """Release the compute. True: the flow is closed now. False: something happened, go on."""
-        self.runner.flush()
+        self.runner.flush(self.store)
         if not self.store.suspend(self.exec_id, self.journal.epoch, self.active_seconds):
             return False
         self.runner.let_go(self)

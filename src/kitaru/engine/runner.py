@@ -81,10 +81,14 @@ class Runner:
         """Threads that commit for event loops."""
         return ThreadPoolExecutor(8, thread_name_prefix="kitaru-commit")
 
-    def take(self, exec_id: str) -> ExecutionRecord | None:
-        """Take an execution's lease, at once from an owner that is known to be dead; None while somebody holds it."""
-        row = self.store.execution(exec_id)
-        return self.store.take(exec_id, self.owner, LEASE_SECONDS, dead_owner=self.dead_owner(row))
+    def take(self, exec_id: str, store: Store | None = None) -> ExecutionRecord | None:
+        """Take an execution's lease, at once from an owner that is known to be dead; None while somebody holds it.
+
+        ``store``: the one of the run that asks for it, if any.
+        """
+        store = store or self.store
+        row = store.execution(exec_id)
+        return store.take(exec_id, self.owner, LEASE_SECONDS, dead_owner=self.dead_owner(row))
 
     def dead_owner(self, row: ExecutionRecord) -> str | None:
         """The holder of the lease when it is known to be dead."""
@@ -94,11 +98,11 @@ class Runner:
 
     # ---------------------------------------------------------------- holding
 
-    def hold(self, run: Run) -> None:
-        """From now on this process beats for the run."""
+    def hold(self, run: Run, leased_at: float) -> None:
+        """From now on this process beats for the run, whose lease was taken at ``leased_at`` by the boot clock."""
         with self._lock:
             self._held[run.exec_id] = run
-            self._deadline[run.exec_id] = boot_clock() + LEASE_SECONDS
+            self._deadline[run.exec_id] = leased_at + LEASE_SECONDS
             if self._ticker is None or not self._ticker.is_alive():
                 # One busy thread would otherwise keep the committing thread waiting for 5 ms at every switch.
                 sys.setswitchinterval(SWITCH_INTERVAL)
@@ -122,40 +126,48 @@ class Runner:
             return list(self._held.values())
 
     def ensure_lease(self, run: Run) -> None:
-        """Raise ``LeaseLost`` unless the lease is alive; beats when this machine was too slow to."""
-        if boot_clock() < self._deadline.get(run.exec_id, 0.0):
-            return
-        self._beat()
-        if boot_clock() >= self._deadline.get(run.exec_id, 0.0):
-            run.interrupt(LeaseLost(run.exec_id))
-        run.check_open()
+        """Raise ``LeaseLost`` unless the lease is alive; beats when this machine, or the storage, was too slow to."""
+        while boot_clock() >= self._deadline.get(run.exec_id, 0.0):
+            if not self.holds(run.exec_id):
+                run.interrupt(LeaseLost(run.exec_id))
+            # A beat that took longer than the lease says nothing about now: then it is sent again.
+            run.check_open()
+            self._beat(run.store)
+            run.check_open()
 
     def _tick(self) -> None:
         next_beat = boot_clock() + BEAT_SECONDS
         next_look = boot_clock() + SIGNAL_SECONDS
+        fails = False
         while True:
             time.sleep(TICK_SECONDS)
             try:
-                self.flush(older_than=TELL_AFTER)
+                reached = boot_clock() >= min(next_beat, next_look)
                 if boot_clock() >= next_beat:
+                    next_beat = boot_clock() + SIGNAL_SECONDS
+                    self._beat(self.store)
                     next_beat = boot_clock() + BEAT_SECONDS
-                    self._beat()
-                elif boot_clock() >= next_look:
+                elif reached:
                     next_look = boot_clock() + SIGNAL_SECONDS
                     self._look()
+                self.flush(self.store, older_than=TELL_AFTER)
             except KitaruBackendError as error:
                 # The leases run out by themselves; no body starts once they have.
-                logger.warning("kitaru: the heartbeat failed: %s", error)
+                if not fails:
+                    logger.warning("kitaru: the heartbeat fails; it goes on trying: %s", error)
+                fails = True
+            else:
+                fails = fails and not reached
 
     def _epochs(self) -> dict[str, int]:
         return {run.exec_id: run.journal.epoch for run in self.held()}
 
-    def _beat(self) -> None:
+    def _beat(self, store: Store) -> None:
         epochs = self._epochs()
         if not epochs:
             return
         before = boot_clock()
-        for exec_id, beat in self.store.heartbeat(self.owner, epochs, LEASE_SECONDS).items():
+        for exec_id, beat in store.heartbeat(self.owner, epochs, LEASE_SECONDS).items():
             with self._lock:
                 if beat.held and exec_id in self._deadline:
                     self._deadline[exec_id] = before + LEASE_SECONDS
@@ -189,7 +201,7 @@ class Runner:
         with self._lock:
             self._running[run.exec_id, start.call_id] = start
         if run.execution.takeovers:
-            self.flush()
+            self.flush(run.store)
 
     def ended(self, run: Run, call_id: str) -> None:
         """A body has ended."""
@@ -210,7 +222,7 @@ class Runner:
         with self._lock:
             self._logs.append(record)
 
-    def flush(self, *, older_than: float = 0.0) -> None:
+    def flush(self, store: Store, *, older_than: float = 0.0) -> None:
         """Write what was not told yet: lines, and bodies that have been running for ``older_than`` seconds."""
         now = time.time()
         with self._lock:
@@ -221,5 +233,12 @@ class Runner:
             ]
             self._told |= {(s.exec_id, s.call_id) for s in starts}
             logs, self._logs = self._logs, []
-        if starts or logs:
-            self.store.tell(starts=starts, logs=logs)
+        if not starts and not logs:
+            return
+        try:
+            store.tell(starts=starts, logs=logs)
+        except BaseException:
+            with self._lock:
+                self._told -= {(s.exec_id, s.call_id) for s in starts}
+                self._logs = logs + self._logs
+            raise

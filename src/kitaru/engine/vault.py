@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from kitaru.engine.patience import Patience
 from kitaru.errors import KitaruBackendError
 from kitaru.payloads import Encoded, ObjectStorage, decode, encode, open_object_storage
 from kitaru.store.protocol import JournalStore
@@ -22,6 +23,10 @@ class Vault:
         self._store = store
         self._objects_url = objects_url
         self.allow_pickle = allow_pickle
+
+    def behind(self, patience: Patience) -> Vault:
+        """This vault for one execution, which waits for storage that fails and stops at what is gone or damaged."""
+        return _PatientVault(self, patience)
 
     @cached_property
     def _objects(self) -> ObjectStorage:
@@ -97,3 +102,19 @@ class Vault:
             if digest not in found:
                 found[digest] = self._objects.get(digest, "part")
         return found
+
+
+class _PatientVault(Vault):
+    def __init__(self, origin: Vault, patience: Patience) -> None:
+        super().__init__(
+            patience.before(origin._store), origin._objects_url, allow_pickle=origin.allow_pickle
+        )
+        self._origin = origin
+        self._patience = patience
+
+    @cached_property
+    def _objects(self) -> ObjectStorage:
+        return self._patience.before(self._origin._objects)
+
+    def get(self, payload: Payload) -> Any:
+        return self._patience.call(super().get, payload)

@@ -10,6 +10,7 @@ from typing import Any
 from kitaru.engine.calls import Call, Outcome
 from kitaru.engine.run import Run
 from kitaru.errors import FailureOrigin, KitaruExecutionError, KitaruWaitExpired
+from kitaru.store.protocol import JournalStore
 from kitaru.store.records import (
     CallKind,
     CallRecord,
@@ -90,9 +91,10 @@ class Waits:
         self.opened.pop(pending.call.call_id, None)
         self.run.store.settle(self.run.exec_id, pending.call.call_id, WaitStatus.CLOSED, by="flow")
 
-    def refresh(self) -> None:
-        """Read what others settled."""
-        self.known = {wait.call_id: wait for wait in self.run.store.waits(self.run.exec_id)}
+    def refresh(self, store: JournalStore | None = None) -> None:
+        """Read what others settled; by default from the run's own store, which waits when it fails."""
+        found = (store or self.run.store).waits(self.run.exec_id)
+        self.known = {wait.call_id: wait for wait in found}
 
     def settled(self, pending: Pending) -> CallRecord | None:
         """The record of a wait that has been settled, committed now; None while it is pending."""

@@ -6,6 +6,7 @@ and never changes. ``get`` verifies what it read against that digest.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -18,6 +19,20 @@ from kitaru.payloads.encoded import digest_of
 
 _DIGEST = re.compile(r"[0-9a-f]{40}")
 _REMOTE = frozenset({"s3", "gs", "az", "memory"})
+_REFUSALS = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP}
+)
+_CLOUD_REFUSALS = frozenset(
+    {
+        "FileNotFoundError",
+        "InvalidPathError",
+        "NotFoundError",
+        "NotSupportedError",
+        "PermissionDeniedError",
+        "PermissionError",
+        "UnauthenticatedError",
+    }
+)
 _NEXT = (
     "Restore it from a backup, or make the value again by replaying the execution from the call that "
     "returned it: kitaru executions replay ID --from CALL"
@@ -114,8 +129,16 @@ def _failed(action: str, digest: str, place: str, error: Exception) -> NoReturn:
     reason = str(error).partition("\n")[0]
     raise KitaruBackendError(
         f"Could not {action} object {digest} at {place}: {reason}. "
-        f"Check its space, permissions and connection, then: kitaru executions resume ID"
+        f"Check its space, permissions and connection, then: kitaru executions resume ID",
+        transient=_may_pass(error),
     ) from error
+
+
+def _may_pass(error: Exception) -> bool:
+    """False for a refusal: asking again would get the same answer."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno not in _REFUSALS
+    return type(error).__name__ not in _CLOUD_REFUSALS
 
 
 class _Folder:

@@ -196,7 +196,7 @@ class PostgresDatabase:
         except KitaruBackendError as error:
             for entry in batch:
                 if not entry.settled:
-                    entry.fail(KitaruBackendError(str(error)))
+                    entry.fail(KitaruBackendError(str(error), transient=error.transient))
         except BaseException:
             self._drop_writer()
             raise

@@ -25,6 +25,9 @@ SET lock_timeout = '{LOCK_SECONDS}s';
 SET client_encoding = 'UTF8';
 """
 
+# Classes of SQLSTATE: connections, rollbacks, resources (disk, memory, connections), locks, operators, the system.
+_PASSING = ("08", "40", "53", "55P03", "57", "58", "25P03")
+
 # A server that vanished is noticed within a minute, unless the URL says otherwise.
 _DEFAULTS: dict[str, str] = {
     "application_name": "kitaru",
@@ -101,9 +104,14 @@ def translated(error: psycopg.Error, name: str, *, unknown: bool = False) -> Kit
         advice = "Check it with `kitaru status`."
     if unknown:
         advice = "Whether this was committed is not known: look before you repeat it. " + advice
-    translation = KitaruBackendError(f"The database {name} failed: {says}. {advice}")
+    message = f"The database {name} failed: {says}. {advice}"
+    translation = KitaruBackendError(message, transient=_may_pass(error), unknown=unknown)
     translation.__cause__ = error
     return translation
+
+
+def _may_pass(error: psycopg.Error) -> bool:
+    return is_lost(error) or (error.sqlstate or "").startswith(_PASSING)
 
 
 def prepare_schema(connection: psycopg.Connection[Any], url: str, name: str) -> None:

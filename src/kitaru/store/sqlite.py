@@ -15,8 +15,8 @@ from kitaru.store.commits import Entry, GroupCommit
 from kitaru.store.database import Transaction
 from kitaru.store.forks import close_at_forks
 from kitaru.store.pool import Pool
-from kitaru.store.sqlite_errors import BUSY_SECONDS, is_busy, translated
-from kitaru.store.sqlite_files import make_file, open_connection, prepare_schema
+from kitaru.store.sqlite_errors import BUSY_SECONDS, copied, displaced, is_busy, translated, unreachable
+from kitaru.store.sqlite_files import make_file, open_connection, prepare_schema, which_file
 
 T = TypeVar("T")
 
@@ -71,6 +71,7 @@ class SqliteDatabase:
             with self._patient() as connection:
                 prepare_schema(connection, self._path, self.name)
         if path is not None:
+            self._file = which_file(self.name)
             close_at_forks(self)
 
     def now(self) -> float:
@@ -86,6 +87,7 @@ class SqliteDatabase:
                     return work(SqliteTransaction(self._open_writer()))
             finally:
                 self._group.end_alone(entry)
+        self._check_file()
         with self._errors(), self._readers.connection() as connection:
             return work(SqliteTransaction(connection))
 
@@ -101,6 +103,7 @@ class SqliteDatabase:
         """Look at the file and its schema again."""
         entry = self._group.lead_alone()
         try:
+            self._check_file()
             with self._errors(), self._patient() as connection:
                 prepare_schema(connection, self._path, self.name)
         finally:
@@ -157,6 +160,7 @@ class SqliteDatabase:
             raise
         except Exception as error:
             entry.error = error
+        self._check_file()
         entry.settled = True
 
     def _commit_transaction(self, writer: sqlite3.Connection, batch: list[Entry]) -> None:
@@ -168,23 +172,25 @@ class SqliteDatabase:
                 _apply(writer, transaction, entry)
             committing = True
             writer.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if writer.in_transaction:
                 self._roll_back(writer)
-                for entry in batch:
-                    entry.value = entry.error = None
-            elif committing:
+            elif committing and not isinstance(error, sqlite3.Error):
                 # The interruption came after the commit.
                 _settle(batch)
+                raise
+            # SQLite may also have rolled back by itself: it does when a commit fails on a full disk.
+            for entry in batch:
+                entry.value = entry.error = None
             raise
+        self._check_file()
         _settle(batch)
 
     def _fail(self, batch: list[Entry], cause: Exception) -> None:
         for entry in batch:
             if not entry.settled:
-                # Each thread raises an error of its own: a raised one carries its thread's traceback.
                 is_ours = isinstance(cause, KitaruBackendError)
-                entry.fail(KitaruBackendError(str(cause)) if is_ours else translated(cause, self.name))
+                entry.fail(copied(cause) if is_ours else translated(cause, self.name))
         if self._writer is not None and self._writer.in_transaction:
             self._roll_back(self._writer)
 
@@ -196,6 +202,22 @@ class SqliteDatabase:
             self._drop_writer()
 
     # ---------------------------------------------------------------- connections
+
+    def _check_file(self) -> None:
+        """Raise when the open connections write to a file that nobody will find again.
+
+        Asked after each commit, before it is acknowledged: it takes a millionth of a second.
+        """
+        if self._path is None:
+            return
+        try:
+            found = which_file(self.name)
+        except (FileNotFoundError, NotADirectoryError):
+            found = None
+        except OSError as error:
+            raise unreachable(self.name, error) from error
+        if found != self._file:
+            raise displaced(self.name)
 
     def _open_writer(self) -> sqlite3.Connection:
         writer = self._writer

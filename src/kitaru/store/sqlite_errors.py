@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 
 from kitaru.errors import KitaruBackendError
@@ -28,6 +30,15 @@ _SAYINGS = {
     "SQLITE_PERM": "cannot be opened. The folder must exist and be yours to write: `ls -la {folder}`.",
 }
 
+_PASSING = (
+    "SQLITE_BUSY",
+    "SQLITE_LOCKED",
+    "SQLITE_FULL",
+    "SQLITE_IOERR",
+    "SQLITE_PROTOCOL",
+    "SQLITE_NOMEM",
+)
+
 
 def translated(error: Exception, name: str) -> KitaruBackendError:
     """The error for users; ``error`` is its cause."""
@@ -41,9 +52,38 @@ def translated(error: Exception, name: str) -> KitaruBackendError:
             break
     else:
         message = f"The database {name} failed: {error}. Check it with `kitaru status`."
-    translation = KitaruBackendError(message)
+    translation = KitaruBackendError(message, transient=_may_pass(code, name, folder))
     translation.__cause__ = error
     return translation
+
+
+def _may_pass(code: str, name: str, folder: str) -> bool:
+    if code.startswith("SQLITE_CANTOPEN"):
+        # A full disk and too many open files look like this too.
+        return os.access(name, os.R_OK | os.W_OK) and os.access(folder, os.W_OK)
+    return code.startswith(_PASSING)
+
+
+def copied(error: KitaruBackendError) -> KitaruBackendError:
+    """The same error for another thread: a raised one carries its thread's traceback."""
+    return KitaruBackendError(str(error), transient=error.transient, unknown=error.unknown)
+
+
+def displaced(name: str) -> KitaruBackendError:
+    """The error for a file that was removed, or exchanged for another, while connections to it were open."""
+    return KitaruBackendError(
+        f"The database {name} was removed, or replaced by another file, while this process had it open. Nothing more "
+        f"is written. Put the file back with its {name}-wal, or restore a backup, then type `kitaru status`."
+    )
+
+
+def unreachable(name: str, error: OSError) -> KitaruBackendError:
+    """The error for a file that cannot even be looked up."""
+    return KitaruBackendError(
+        f"The database {name} cannot be reached: {error.strerror}. Look at `ls -la {name}` and the system's log; what "
+        "was acknowledged before is in the file.",
+        transient=error.errno not in (errno.EACCES, errno.EPERM),
+    )
 
 
 def is_busy(error: sqlite3.Error) -> bool:

@@ -42,6 +42,12 @@ def make_file(path: Path) -> None:
         ) from error
 
 
+def which_file(name: str) -> tuple[int, int]:
+    """What tells the file that stands there from any other; raises ``OSError``."""
+    found = os.stat(name)
+    return found.st_dev, found.st_ino
+
+
 def open_connection(path: Path | None, clock: Callable[[], float], *, read_only: bool) -> sqlite3.Connection:
     """A connection that any thread may use, one at a time. The file must exist: it is never made here."""
     connection = sqlite3.connect(
