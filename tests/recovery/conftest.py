@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kitaru import KitaruClient
+from kitaru.config import database_url
 from kitaru.models import Execution
 from tests.support.processes import Process, Python, lines, wait_for_line, wait_until
 
@@ -36,6 +37,11 @@ class Stage:
         self.python = python
         self.side = python.folder / "side.txt"
         self.client = KitaruClient()
+
+    @property
+    def database_url(self) -> str:
+        """The database that the scripts use."""
+        return database_url()
 
     def write(self, text: str) -> Path:
         """Write the script; what it imports and how it notes what ran stands before it."""
