@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kitaru.testing import CrashFindings, crash_everywhere
+from kitaru.testing.faults import Action
 from tests.support.effect_sink import EffectSink
 from tests.testing import everything as flows
 
@@ -28,6 +29,16 @@ def test_every_commit_boundary(
     assert not effect_sink.repeated()
     asked = [key for key, body in effect_sink.requests if " refund " in body]
     assert len(asked) == len(set(asked)), "posted once more although somebody could say that it had happened"
+
+
+@pytest.mark.parametrize("action", ["error", "delay"])
+def test_a_store_that_fails_or_is_slow_at_every_commit(
+    action: Action, effect_sink: EffectSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SINK", effect_sink.url)
+    report = crash_everywhere(flows.everything, "charge-1", answers=ANSWERS, actions=[action])
+    assert report.deaths == 0
+    assert len(effect_sink.requests) == 2 * (report.runs + 1), "no fault of the store repeats an effect"
 
 
 def test_a_flow_that_reads_the_clock_is_found_out() -> None:

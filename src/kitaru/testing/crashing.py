@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,22 +165,17 @@ def _findings(expected: End, end: End, crossings: list[Crossing]) -> list[str]:
         found.append(
             f"it ended {end.status} with {end.outcome}, not {expected.status} with {expected.outcome}"
         )
-    recorded: set[str] = set()
+    recorded: dict[str, int] = {}
+    done: dict[str, set[int]] = {}
     for crossing in crossings:
-        if crossing.moment == "before":
-            found += [
-                f"checkpoint {call} ran again after it was recorded"
-                for call in crossing.calls
-                if call in recorded
-            ]
-        else:
-            recorded.update(crossing.calls)
-    done = Counter(
-        call
-        for crossing in crossings
-        if crossing.moment == "before"
-        for call, form in crossing.effects.items()
-        if form["policy"] != "retry"
-    )
-    found += [f"effect {call} was done {count} times" for call, count in done.items() if count > 1]
+        for call in crossing.calls:
+            # The same process only repeats a commit that failed.
+            if crossing.moment == "before" and recorded.get(call, crossing.pid) != crossing.pid:
+                found.append(f"checkpoint {call} ran again after it was recorded")
+            if crossing.moment == "after":
+                recorded[call] = crossing.pid
+        for call, form in crossing.effects.items():
+            if form["policy"] != "retry":
+                done.setdefault(call, set()).add(crossing.pid)
+    found += [f"effect {call} was done {len(pids)} times" for call, pids in done.items() if len(pids) > 1]
     return found

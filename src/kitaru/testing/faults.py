@@ -38,7 +38,11 @@ class Fault:
         if self.action == "die":
             os.kill(os.getpid(), signal.SIGKILL)
         if self.action == "error":
-            raise KitaruBackendError(f"a fault was planted {self.moment} {boundary}")
+            raise KitaruBackendError(
+                f"a fault was planted {self.moment} {boundary}",
+                transient=True,
+                unknown=self.moment == "after",
+            )
         time.sleep(DELAY_SECONDS)
 
 
@@ -47,9 +51,10 @@ class Crossing:
     """A boundary that was reached (``before``) or passed (``after``).
 
     ``calls``: the checkpoints (``execution/call``) that it commits. ``effects``: what effects gave, by checkpoint, when
-    their bodies ran in this very process.
+    their bodies ran in this very process (``pid``).
     """
 
+    pid: int
     number: int
     moment: Moment
     boundary: str
@@ -79,7 +84,7 @@ class CrossingLog:
             calls = list(args[0].calls) if isinstance(args[0], Append) else []
             done = {f"{args[0].exec_id}/{call.call_id}": call for call in calls if call.kind == "checkpoint"}
             effects = {name: form for name, call in done.items() if (form := self._effect(call)) is not None}
-            crossing = Crossing(number, moment, str(boundary), list(done), effects)
+            crossing = Crossing(os.getpid(), number, moment, str(boundary), list(done), effects)
             with self._file.open("a") as file:
                 file.write(json.dumps(asdict(crossing)) + "\n")
         fault = self._fault

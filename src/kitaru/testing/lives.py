@@ -19,7 +19,7 @@ from kitaru.backend import Backend, using
 from kitaru.engine.boundaries import watched
 from kitaru.engine.runner import Runner
 from kitaru.engine.vault import Vault
-from kitaru.errors import KitaruUsageError
+from kitaru.errors import KitaruBackendError, KitaruUsageError
 from kitaru.flows import Flow
 from kitaru.runners.entrypoint import Entrypoint, load_function
 from kitaru.store import open_store
@@ -34,6 +34,8 @@ MAX_LIVES = 40
 CROSSINGS = "crossings.jsonl"
 END = "end.json"
 OUTPUT = "output.txt"
+STORE_FAILED = 75
+FAILED = 70
 
 
 class ShiftedClock:
@@ -87,7 +89,7 @@ class Case:
                 if row is not None and row.status.is_finished:
                     return _end(row, lives)
             status = self._fork(self._start if row is None else self._go_on)
-            if status != 0 and not os.WIFSIGNALED(status):
+            if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status) not in (0, STORE_FAILED):
                 told = (self._folder / OUTPUT).read_text(errors="replace")
                 return End("not ended", f"a process failed:\n{told}", "", lives + 1)
         return End("not ended", f"it had not ended after {MAX_LIVES} processes", "", MAX_LIVES)
@@ -100,7 +102,7 @@ class Case:
         child = os.fork()
         if child:
             return self._reap(child)
-        code = 70
+        code = FAILED
         try:
             output = os.open(self._folder / OUTPUT, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
             for standard in (1, 2):
@@ -111,6 +113,10 @@ class Case:
             with using(backend):
                 live(backend, clock)
             code = 0
+        except KitaruBackendError:
+            # Told to who started or answered: they try again.
+            traceback.print_exc()
+            code = STORE_FAILED
         except BaseException:
             traceback.print_exc()
         finally:
