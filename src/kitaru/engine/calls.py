@@ -60,6 +60,13 @@ class CallSpec:
     effect: EffectPolicy | None = None
 
     @cached_property
+    def plain_parameters(self) -> tuple[str, ...]:
+        """The parameters, when each takes one positional argument; else none."""
+        plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        parameters = self.signature.parameters
+        return tuple(parameters) if all(p.kind in plain for p in parameters.values()) else ()
+
+    @cached_property
     def code(self) -> str:
         """The code's digest; ``?…`` when something it reaches could not be resolved, which never counts as equal."""
         found = code_digest(self.function)
@@ -113,6 +120,15 @@ def bind(
     The body works on copies, so that what it does to an argument is as invisible on the first run as on a resume.
     Raises ``KitaruUsageError`` when the arguments do not fit the signature.
     """
+    inputs: JsonDict = {}
+    blobs: list[Blob] = []
+    if not kwargs and len(args) == len(spec.plain_parameters):
+        # What ``bind`` would do, at a fifth of its cost: this is on the way of every checkpoint.
+        copies: list[Any] = []
+        for parameter, value in zip(spec.plain_parameters, args, strict=True):
+            inputs[parameter], copied = _input(value, vault, sources, blobs)
+            copies.append(copied)
+        return inputs, blobs, tuple(copies), kwargs
     try:
         bound = spec.signature.bind(*args, **kwargs)
     except TypeError as error:
@@ -120,8 +136,6 @@ def bind(
             f"Checkpoint {spec.name!r} was called with wrong arguments: {error}. Its signature is "
             f"{spec.name}{spec.signature}."
         ) from error
-    inputs: JsonDict = {}
-    blobs: list[Blob] = []
     bound.apply_defaults()
     for parameter, value in bound.arguments.items():
         inputs[parameter], copied = _input(value, vault, sources, blobs)

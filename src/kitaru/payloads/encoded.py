@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -42,6 +43,11 @@ class Encoded:
     parts: tuple[Part, ...] = ()
 
 
+@cache
+def _begun(codec: str) -> blake2b:
+    return blake2b(codec.encode() + b"\0", digest_size=DIGEST_BYTES)
+
+
 def digest_of(codec: str, data: bytes) -> str:
     """The name of ``data`` under ``codec``: BLAKE2b of 20 bytes over codec, NUL and data, in hexadecimal.
 
@@ -49,6 +55,6 @@ def digest_of(codec: str, data: bytes) -> str:
         >>> digest_of("json", b"1")
         '8dc92d4bf445739e3bad825e2656010a2a910745'
     """
-    hasher = blake2b(codec.encode() + b"\0", digest_size=DIGEST_BYTES)
+    hasher = _begun(codec).copy()
     hasher.update(data)
     return hasher.hexdigest()

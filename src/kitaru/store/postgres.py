@@ -23,6 +23,7 @@ from kitaru.store.postgres_connections import (
     shown_name,
     translated,
 )
+from kitaru.store.postgres_insert import insert_call
 from kitaru.store.protocol import Fenced
 
 T = TypeVar("T")
@@ -239,7 +240,10 @@ class PostgresDatabase:
         if len(write.statements) == 1 and not write.locks:
             # The hot path: one record, in one statement that is its own transaction.
             sql, parameters = write.statements[0]
-            if transaction.run(sql, parameters, prepare=True).rowcount != 1:
+            written = insert_call(writer, parameters) if sql is statements.INSERT_CALL else None
+            if written is None:
+                written = transaction.run(sql, parameters, prepare=True).rowcount
+            if written != 1:
                 write.verify(transaction)
         else:
             self._transact(writer, write.run, [])

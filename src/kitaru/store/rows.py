@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from pydantic_core import to_json as encode_json
+
 from kitaru.store.records import (
     ArtifactRecord,
     AttemptRecord,
@@ -62,7 +64,6 @@ LOG_COLUMNS = "exec_id, call_id, attempt, at, stream, level, logger, message"
 RESULT_COLUMNS = tuple(f"result_{part}" for part in PAYLOAD)
 ANSWER_COLUMNS = tuple(f"answer_{part}" for part in PAYLOAD)
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _encode_ascii = json.JSONEncoder(separators=(",", ":")).encode
 _decode = json.JSONDecoder().decode
 
@@ -71,14 +72,11 @@ def to_json(value: object) -> str | None:
     """JSON text; None for None."""
     if value is None:
         return None
-    text = _encode(value)
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            # A lone surrogate: JSON can say it, UTF-8 cannot.
-            return _encode_ascii(value)
-    return text
+    try:
+        return encode_json(value, inf_nan_mode="constants").decode()
+    except ValueError:
+        # A lone surrogate: JSON can say it, UTF-8 cannot.
+        return _encode_ascii(value)
 
 
 def readable(text: str | None) -> str | None:
