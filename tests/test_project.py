@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
@@ -149,3 +150,33 @@ def test_importing_kitaru_is_light() -> None:
         check=True,
     ).stdout.split()
     assert HEAVY.intersection(loaded) == set()
+
+
+ONE_CHECKPOINT = """
+import sys
+import kitaru
+
+@kitaru.checkpoint
+def step(number: int) -> list[int]:
+    return [number]
+
+@kitaru.flow
+def one() -> list[int]:
+    return step(1)
+
+assert one.run().wait() == [1]
+print(*sys.modules, sep="\\n")
+"""
+
+
+def test_a_plain_flow_brings_along_only_what_it_needs(tmp_path: Path) -> None:
+    script = tmp_path / "one.py"
+    script.write_text(ONE_CHECKPOINT)
+    loaded = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "KITARU_CONFIG_PATH": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert (HEAVY | {"asyncio", "pydantic", "importlib.metadata"}).intersection(loaded) == set()

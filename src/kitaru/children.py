@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator
 from typing import Any, Generic, TypeVar, cast
 
 from kitaru.backend import Backend
-from kitaru.engine.async_flow import AsyncRun
 from kitaru.engine.scope import FlowScope, current_scope
 from kitaru.engine.sync_flow import SyncRun
 from kitaru.engine.waiting import Pending
@@ -72,6 +71,8 @@ class ChildHandle(Generic[R]):
 
     def __await__(self) -> Generator[Any, None, R]:
         run = self._scope.run
+        from kitaru.engine.async_flow import AsyncRun  # with asyncio, which a sync flow does without
+
         if not isinstance(run, AsyncRun):
             raise KitaruUsageError("In a sync flow write `handle.wait()` to wait for a child.")
         return cast("Generator[Any, None, R]", run.open_wait(self._pending()).__await__())

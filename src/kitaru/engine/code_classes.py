@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import fields
 from enum import Enum
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from kitaru.engine.code_values import Teller, is_model
 
-from kitaru.engine.code_values import Teller
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 # Where and how the class was written, or what Python and the libraries derive from the rest of it.
 _DERIVED = frozenset(
@@ -42,7 +43,7 @@ def class_parts(cls: type[Any], walk: Teller) -> Iterator[str]:
         for name, member in cls.__members__.items():
             yield f"{name}={token(member.value)}"
         skipped = _DERIVED.union(cls.__members__)
-    if issubclass(cls, BaseModel):
+    if is_model(cls):
         yield from _model_parts(cls, walk)
     for name in sorted(vars(cls)):
         value = vars(cls)[name]

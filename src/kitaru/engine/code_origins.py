@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -93,6 +92,8 @@ def _origin(module_name: str, file: str | None) -> str:
 @cache
 def _distributions(top_level: str) -> str:
     # Reading what every installed distribution holds takes a tenth of a second; most are named like their module.
+    import importlib.metadata
+
     try:
         named = importlib.metadata.distribution(top_level)
     except importlib.metadata.PackageNotFoundError:
@@ -108,4 +109,6 @@ def _distributions(top_level: str) -> str:
 
 @cache
 def _by_module() -> Mapping[str, list[str]]:
+    import importlib.metadata
+
     return importlib.metadata.packages_distributions()

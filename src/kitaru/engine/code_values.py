@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 import types
 import typing
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from enum import Enum
 from types import FunctionType, MethodType
-from typing import Any, Protocol, cast
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, cast
 
 from kitaru.engine.code_bytecode import constant_text
 from kitaru.engine.code_origins import module_of
 from kitaru.errors import KitaruUsageError
 from kitaru.payloads import encode
 from kitaru.payloads.jsontext import kind_of
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 class Teller(Protocol):
@@ -73,6 +75,12 @@ def say_value(value: Any, walk: Teller) -> str:
         return "(" + " ".join(_parts(value, kind, walk)) + ")"
 
 
+def is_model(cls: type[Any]) -> TypeGuard[type[BaseModel]]:
+    """True for a pydantic model's class: there is none as long as nobody has imported pydantic."""
+    pydantic = sys.modules.get("pydantic")
+    return pydantic is not None and issubclass(cls, pydantic.BaseModel)
+
+
 def _parts(value: Any, kind: type[Any], walk: Teller) -> Iterator[str]:
     token = walk.token
     yield token(kind)
@@ -80,7 +88,7 @@ def _parts(value: Any, kind: type[Any], walk: Teller) -> Iterator[str]:
         yield repr(value._name_)
     elif kind in _MEMBERS:
         yield from (token(getattr(value, name)) for name in _MEMBERS[kind])
-    elif issubclass(kind, BaseModel):
+    elif is_model(kind):
         yield from map(token, (value.__dict__, value.__pydantic_extra__, value.__pydantic_private__))
     elif hasattr(kind, "__dataclass_fields__"):
         for name in kind.__dataclass_fields__:

@@ -17,7 +17,6 @@ from zoneinfo import ZoneInfo
 from pydantic_core import TzInfo
 
 from kitaru.errors import KitaruBackendError
-from kitaru.payloads import classed
 from kitaru.payloads.classes import UnsayableError, ref_of, resolve
 from kitaru.payloads.jsontext import SCALARS, dumps, kind_of
 
@@ -60,6 +59,8 @@ def to_tagged(value: Any) -> Json:
     ref = f"{kind.__module__}:{kind.__qualname__}"
     if ref in _BY_TEXT and ref_of(kind) == ref:
         return {"$": "text", "c": ref, "v": str(value)}
+    from kitaru.payloads import classed  # with pydantic, which plain values do not need
+
     return classed.say(value, to_tagged)
 
 
@@ -81,6 +82,8 @@ def from_tagged(struct: Json) -> Any:
     read = _READ.get(tag)
     if read is not None:
         return read(struct)
+    from kitaru.payloads import classed
+
     if tag in classed.READ:
         return classed.READ[tag](struct, from_tagged)
     raise KitaruBackendError(
