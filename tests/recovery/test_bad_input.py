@@ -220,10 +220,13 @@ def read_only(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def froze(place: Path, mode: str) -> bool:
-    """Make a file, or a folder with all in it, immutable (``+i``) or not."""
+    """Make a file, or a folder with the databases in it, immutable (``+i``) or not.
+
+    Not what SQLite keeps in shared memory: a process that has it open would die of that.
+    """
     if shutil.which("chattr") is None:
         return False
-    done = subprocess.run(["chattr", "-R", mode, place], capture_output=True, check=False)
+    done = subprocess.run(["chattr", mode, place, *place.glob("*.db")], capture_output=True, check=False)
     return done.returncode == 0
 
 
