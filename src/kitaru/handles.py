@@ -9,7 +9,8 @@ from typing import Any, Generic, TypeVar, cast
 
 from kitaru.backend import Backend
 from kitaru.engine.execution import Session, stop_flows
-from kitaru.errors import KitaruStateError
+from kitaru.engine.patience import PATIENCE_SECONDS
+from kitaru.errors import KitaruBackendError, KitaruStateError
 from kitaru.failures import result_of
 from kitaru.store.records import Status
 
@@ -42,6 +43,7 @@ class FlowHandle(Generic[R]):
         self.exec_id = exec_id
         self._session = session
         self._go_on = go_on
+        self._out_since: float | None = None
 
     def __repr__(self) -> str:
         return f"<FlowHandle {self.exec_id}>"
@@ -104,11 +106,25 @@ class FlowHandle(Generic[R]):
             return False
         if session is not None and session.storage_error is not None:
             raise session.storage_error
-        if self.status.is_finished:
-            return True
+        finished = self._finished()
+        if finished is not False:
+            return finished is True
         if self._go_on is not None:
             self._session = self._go_on() or self._session
         return False
+
+    def _finished(self) -> bool | None:
+        """None while the storage does not say, which is no reason to end a program that waits."""
+        try:
+            finished = self.status.is_finished
+        except KitaruBackendError as error:
+            now = time.monotonic()
+            self._out_since = self._out_since or now
+            if not error.transient or now - self._out_since > PATIENCE_SECONDS:
+                raise
+            return None
+        self._out_since = None
+        return finished
 
     def _sleep(self, seconds: float) -> None:
         if self._session is not None and not self._session.ended.is_set():

@@ -100,8 +100,11 @@ def test_a_store_outlives_a_crash_of_the_server(store: Store, postgres_server: P
     append(store, call(1))
     postgres_server.stop(crash=True)
     try:
-        with pytest.raises(KitaruBackendError, match=r"postgresql://postgres@.*See that the server runs"):
+        with pytest.raises(
+            KitaruBackendError, match=r"postgresql://postgres@.*See that the server runs"
+        ) as told:
             append(store, call(2))
+        assert told.value.transient
         with pytest.raises(KitaruBackendError):
             store.calls("e1")
         with pytest.raises(KitaruBackendError):
@@ -162,8 +165,9 @@ def test_what_cannot_be_repeated_is_told(
     store.check()
     far_store.execution("e1")
     proxy.cut_after = b"COMMIT"
-    with pytest.raises(KitaruBackendError, match="is not known"):
+    with pytest.raises(KitaruBackendError, match="is not known") as told:
         NOT_REPEATED[name](far_store)
+    assert told.value.unknown
     assert far_store.execution("e1").epoch == (2 if name == "take" else 1)
 
 

@@ -45,8 +45,9 @@ def test_a_locked_database_is_told_and_goes_on(file: Path, monkeypatch: pytest.M
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     for write in (lambda: append(store, call(1)), lambda: store.release("e1", 1), lambda: finish(store)):
-        with pytest.raises(KitaruBackendError, match=f"database is locked.*fuser {file}"):
+        with pytest.raises(KitaruBackendError, match=f"database is locked.*fuser {file}") as told:
             write()
+        assert told.value.transient
     assert store.calls("e1") == [], "readers do not wait for writers"
     other.execute("ROLLBACK")
     other.close()
@@ -101,6 +102,7 @@ def test_a_damaged_database_is_told(file: Path) -> None:
 
 FULL_DISK = """
 import resource, sys
+together = int(sys.argv[2])
 from kitaru.errors import KitaruBackendError
 from kitaru.store import open_store
 from tests.store.making import append, call, held
@@ -112,10 +114,11 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, hard))
 seq = 0
 try:
     while True:
-        append(store, call(seq + 1, inputs={"text": "x" * 5000}))
-        seq += 1
+        append(store, *(call(seq + 1 + n, inputs={"text": "x" * 5000}) for n in range(together)))
+        seq += together
 except KitaruBackendError as error:
     assert "df -h" in str(error), error
+    assert error.transient and not error.unknown
     assert error.__cause__ is not None
 assert seq > 10
 assert len(store.calls("e1")) == seq
@@ -126,9 +129,49 @@ store.close()
 """
 
 
-def test_a_full_disk_is_told_and_goes_on_when_there_is_room(file: Path, python: Python) -> None:
+@pytest.mark.parametrize("together", ["1", "2"], ids=["one statement", "a transaction"])
+def test_a_full_disk_is_told_and_goes_on_when_there_is_room(
+    file: Path, python: Python, together: str
+) -> None:
     environment = {"PYTHONPATH": str(Path(__file__).parents[2])}
-    python.run(python.script(FULL_DISK), f"sqlite:///{file}", environment=environment)
+    python.run(python.script(FULL_DISK), f"sqlite:///{file}", together, environment=environment)
+
+
+def test_a_file_that_was_moved_away_is_noticed_before_a_commit_is_acknowledged(file: Path) -> None:
+    store = open_store(f"sqlite:///{file}")
+    held(store)
+    append(store, call(1))
+    moved = file.parent.rename(file.parent.with_name("elsewhere"))
+    for use in (
+        lambda: append(store, call(2)),
+        lambda: append(store, call(2), call(3)),
+        lambda: finish(store),
+        lambda: store.calls("e1"),
+        store.check,
+    ):
+        with pytest.raises(KitaruBackendError, match=f"{file} was removed, or replaced") as told:
+            use()
+        assert not told.value.transient
+    file.parent.mkdir()
+    file.touch()
+    with pytest.raises(KitaruBackendError, match="replaced by another file"):
+        append(store, call(2))
+    file.unlink()
+    file.parent.rmdir()
+    moved.rename(file.parent)
+    assert store.calls("e1")[0].call_id == "step#1"
+    store.close()
+
+
+def test_what_can_never_be_written_is_no_passing_fault(file: Path) -> None:
+    store = open_store(f"sqlite:///{file}")
+    held(store)
+    store._database._open_writer().execute("PRAGMA query_only=ON")
+    for write in (lambda: append(store, call(1)), lambda: append(store, call(1), call(2))):
+        with pytest.raises(KitaruBackendError, match="cannot be written") as told:
+            write()
+        assert not told.value.transient
+    store.close()
 
 
 def test_relative_paths_are_from_the_working_directory(

@@ -243,7 +243,11 @@ class Executions:
             refuse_running(self._backend, row)
         elif exec_id not in self._backend.store.wakeable(limit=ALL):
             raise KitaruStateError(self._what_it_waits_for(row))
+        # A database that cannot be written is told here, and not in the runner's log alone.
+        self._backend.store.merge_metadata(exec_id, {})
+        launched_at = self._backend.store.now()
         self._launch(row)
+        following.until_taken(self._backend.store, row, launched_at)
         return self.get(exec_id)
 
     def _what_it_waits_for(self, row: ExecutionRecord) -> str:

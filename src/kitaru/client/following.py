@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from kitaru.client import mapping
+from kitaru.errors import KitaruRuntimeError
 from kitaru.models import Event, LogEntry
 from kitaru.store.protocol import Store
-from kitaru.store.records import CallRecord, StartRecord, Status
+from kitaru.store.records import CallRecord, ExecutionRecord, StartRecord, Status
 
 FIRST_POLL = 0.1
 LONGEST_POLL = 1.0
+TAKEN_SECONDS = 10.0
 
 
 def logs(
@@ -51,6 +53,24 @@ def logs(
             return
         pause = FIRST_POLL if found else min(pause * 1.5, LONGEST_POLL)
         time.sleep(pause)
+
+
+def until_taken(store: Store, before: ExecutionRecord, launched_at: float) -> None:
+    """Wait until the runner launched then has taken the execution; a runner that is slower is not waited for.
+
+    Raises:
+        KitaruRuntimeError: the runner's own words, when it could not.
+    """
+    deadline = time.monotonic() + TAKEN_SECONDS
+    after = 0
+    while store.execution(before.exec_id).epoch == before.epoch and time.monotonic() < deadline:
+        for line in store.reads.logs(before.exec_id, after_id=after):
+            after = line.log_id or after
+            failed = line.level == "ERROR" and line.logger == "kitaru" and line.at >= launched_at
+            # Of what it may have met later, the execution's log tells.
+            if failed and store.execution(before.exec_id).epoch == before.epoch:
+                raise KitaruRuntimeError(line.message)
+        time.sleep(FIRST_POLL)
 
 
 def events(store: Store, exec_id: str) -> Iterator[Event]:

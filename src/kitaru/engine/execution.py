@@ -24,7 +24,7 @@ from kitaru.engine.waiting import Prompt
 from kitaru.errors import FailureOrigin, KitaruBackendError, KitaruUsageError
 from kitaru.payloads import describe
 from kitaru.store.protocol import Fenced
-from kitaru.store.records import AttemptRecord, ExecutionRecord, Finish, JsonDict, Status
+from kitaru.store.records import AttemptRecord, ExecutionRecord, Finish, JsonDict, LogRecord, Status
 
 logger = logging.getLogger("kitaru")
 
@@ -216,13 +216,16 @@ class Session:
         self._patience.call(self.runner.on_ready, ready)
 
     def _tell_lost(self, error: BaseException) -> None:
+        """Say why it stopped: here, and in the execution's own log for those who look from elsewhere."""
         exec_id = self.execution.exec_id
-        logger.error(
-            "kitaru: execution %s stopped: %s Then go on with `kitaru executions resume %s`.",
-            exec_id,
-            error,
-            exec_id,
-        )
+        why = str(error).rstrip(".")
+        text = f"Execution {exec_id} stopped: {why}. Then go on with `kitaru executions resume {exec_id}`."
+        logger.error("kitaru: %s", text)
+        self.runner.log(LogRecord(exec_id, None, 1, time.time(), "logging", "ERROR", "kitaru", text))
+        try:
+            self.runner.flush(self.runner.store)
+        except KitaruBackendError as unheard:
+            logger.error("kitaru: the log of execution %s could not be written either: %s", exec_id, unheard)
 
     def _closed(self) -> FlowSignal | None:
         """What ends the waiting for storage early: to be cancelled is no reason not to record just that."""

@@ -68,8 +68,18 @@ class Runner:
 
     @cached_property
     def lock(self) -> RunnerLock:
-        """This process's place among the runners of the host; made when the first execution is held."""
-        return RunnerLock(self.lock_folder)
+        """This process's place among the runners of the host; made when the first execution is held.
+
+        Raises ``KitaruBackendError`` when its folder cannot be written.
+        """
+        try:
+            return RunnerLock(self.lock_folder)
+        except OSError as error:
+            raise KitaruBackendError(
+                f"The folder {self.lock_folder}, in which a runner says that it lives, cannot be written: "
+                f"{error.strerror}. Look at its rights and its disk (`ls -la`, `df -h`), or name another folder in "
+                "KITARU_CONFIG_PATH."
+            ) from error
 
     @property
     def owner(self) -> str:

@@ -24,12 +24,15 @@ def main(exec_id: str) -> int:
             flow = load_function(entry)
         if not isinstance(flow, Flow):
             raise KitaruRuntimeError(
-                f"{entry.qualname} in {entry.script or entry.module} is not a flow any more."
+                f"{entry.qualname} in {entry.script or entry.module} is not a flow any more. "
+                f"Bring it back. Then type: kitaru executions resume {exec_id}"
             )
     except KitaruRuntimeError as error:
-        told = LogRecord(exec_id, None, 1, backend.store.now(), "logging", "ERROR", "kitaru", str(error))
-        backend.store.tell(logs=[told])
-        raise
+        # What loads a flow knows of no execution.
+        told = str(error).replace("kr-…", exec_id)
+        line = LogRecord(exec_id, None, 1, backend.store.now(), "logging", "ERROR", "kitaru", told)
+        backend.store.tell(logs=[line])
+        raise KitaruRuntimeError(told) from error
     session = flow.go_on(exec_id)
     if session is None:
         print(f"kitaru: {exec_id} is held by another runner", file=sys.stderr)

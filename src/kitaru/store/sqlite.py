@@ -169,7 +169,7 @@ class SqliteDatabase:
         try:
             _locking(writer, "BEGIN IMMEDIATE")
             for entry in batch:
-                _apply(writer, transaction, entry)
+                self._apply(writer, transaction, entry)
             committing = True
             writer.execute("COMMIT")
         except BaseException as error:
@@ -185,6 +185,22 @@ class SqliteDatabase:
             raise
         self._check_file()
         _settle(batch)
+
+    def _apply(self, writer: sqlite3.Connection, transaction: SqliteTransaction, entry: Entry) -> None:
+        """One entry of a batch. What it raises is its own outcome, unless it ended the transaction of all."""
+        writer.execute("SAVEPOINT entry")
+        try:
+            work = entry.work
+            if isinstance(work, PreparedAppend):
+                work.run(transaction)
+            else:
+                entry.value = work(transaction)
+        except Exception as error:
+            if not writer.in_transaction:
+                raise
+            entry.error = translated(error, self.name) if isinstance(error, sqlite3.Error) else error
+            writer.execute("ROLLBACK TO entry")
+        writer.execute("RELEASE entry")
 
     def _fail(self, batch: list[Entry], cause: Exception) -> None:
         for entry in batch:
@@ -274,23 +290,6 @@ def _locking(writer: sqlite3.Connection, sql: str, parameters: Sequence[Any] = (
 
 def _is_one_statement(work: Any) -> bool:
     return isinstance(work, PreparedAppend) and len(work.statements) == 1
-
-
-def _apply(writer: sqlite3.Connection, transaction: SqliteTransaction, entry: Entry) -> None:
-    """One entry of a batch. What it raises is its own outcome, unless it ended the transaction of all."""
-    writer.execute("SAVEPOINT entry")
-    try:
-        work = entry.work
-        if isinstance(work, PreparedAppend):
-            work.run(transaction)
-        else:
-            entry.value = work(transaction)
-    except Exception as error:
-        if not writer.in_transaction:
-            raise
-        entry.error = error
-        writer.execute("ROLLBACK TO entry")
-    writer.execute("RELEASE entry")
 
 
 def _settle(batch: list[Entry]) -> None:
