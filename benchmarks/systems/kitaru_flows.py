@@ -1,0 +1,63 @@
+"""Kitaru."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import kitaru
+from benchmarks.task import Steps, System, Task
+
+_steps: Steps
+
+
+def _resumed() -> Steps:
+    # A process that resumes loads this module alone: it finds the task where the first one left it.
+    return Steps(Task(**json.loads(os.environ["BENCHMARK_TASK"])))
+
+
+@kitaru.checkpoint
+def step(number: int) -> Any:
+    """One step."""
+    return _steps.body(number)
+
+
+@kitaru.flow
+def sequence(steps: int) -> float:
+    """Seconds for the steps."""
+    began = time.perf_counter()
+    for number in range(steps):
+        step(number)
+    return time.perf_counter() - began
+
+
+class Kitaru(System):
+    def run(self) -> float:
+        return sequence.run(self.task.steps).wait()
+
+    def many(self) -> float:
+        began = time.perf_counter()
+        with ThreadPoolExecutor(self.task.concurrency) as pool:
+            list(pool.map(lambda _: sequence.run(self.task.steps).wait(), range(self.task.executions)))
+        return time.perf_counter() - began
+
+    def recover(self) -> None:
+        (execution,) = kitaru.KitaruClient().executions.list(limit=1)
+        resume = ["executions", "resume", execution.exec_id, "--wait"]
+        subprocess.run([sys.executable, "-m", "kitaru.cli.entry", *resume], check=True, stdout=2)
+
+
+def make(task: Task, steps: Steps) -> System:
+    """SQLite: WAL, synchronous=FULL. PostgreSQL: synchronous_commit=on."""
+    global _steps
+    _steps = steps
+    return Kitaru(task, steps)
+
+
+if "BENCHMARK_TASK" in os.environ:
+    _steps = _resumed()
