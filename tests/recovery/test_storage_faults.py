@@ -10,7 +10,8 @@ import pytest
 from kitaru.models import Execution
 from tests.recovery.conftest import Stage
 from tests.recovery.faults import GOES_ON, WAITS, FaultyStorage, until_said
-from tests.support.processes import wait_for_line
+from tests.support.postgres import PostgresServer
+from tests.support.processes import wait_for_line, wait_until
 
 SEQUENTIAL = """
 import random
@@ -178,3 +179,50 @@ def test_a_suspension_and_an_end_ride_it_out(stage: Stage, database: Path) -> No
     assert stage.python.kitaru("executions", "input", exec_id, "--value", "true").returncode == 0
     process.succeed()
     assert "yes" in process.output
+
+
+BESIDE_A_WAIT = """
+@kitaru.checkpoint
+async def ticking():
+    ran("begun")
+    ticks = 0
+    while not (HERE / "gate").exists():
+        await asyncio.sleep(0.01)
+        ticks += 1
+        (HERE / "ticks").write_text(str(ticks))
+    return "ended"
+
+@kitaru.flow
+async def beside():
+    answer, said = await asyncio.gather(kitaru.aio.wait("number", schema=int), ticking())
+    return answer, said
+
+if __name__ == "__main__":
+    beside.run()
+"""
+
+
+def test_async_bodies_do_not_stand_still_with_the_server(
+    stage: Stage, postgres_server: PostgresServer, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KITARU_DATABASE_URL", postgres_url)
+    stage.python.environment["KITARU_DATABASE_URL"] = postgres_url
+    process, exec_id = stage.start(BESIDE_A_WAIT)
+    wait_for_line(stage.side, "begun")
+    wait_until(lambda: stage.client.executions.pending_waits(exec_id), "the question")
+    postgres_server.stop(crash=True)
+    try:
+        until_said(process, "the heartbeat fails")
+        ticks = stage.python.folder / "ticks"
+        before = ticks.read_text()
+        wait_until(lambda: ticks.read_text() not in ("", before), "the body to go on")
+        stage.open("gate")
+        until_said(process, WAITS)
+    finally:
+        postgres_server.start()
+    stage.until(exec_id, "waiting")
+    stage.client.executions.input(exec_id, value=42)
+    done = stage.until(exec_id, "completed")
+    assert stage.ran() == ["begun"]
+    assert done.result is not None
+    assert done.result.load() == (42, "ended")

@@ -146,9 +146,11 @@ def test_a_server_that_is_restarted_again_and_again(
             postgres_server.restart(crash=True)
             continue
         postgres_server.stop(crash=True)
-        stage.open(f"gate{mark}")
-        wait_until(lambda: process.output.count(WAITS) > process.output.count(GOES_ON), "an outage")
-        postgres_server.start()
+        try:
+            stage.open(f"gate{mark}")
+            wait_until(lambda: process.output.count(WAITS) > process.output.count(GOES_ON), "an outage")
+        finally:
+            postgres_server.start()
     assert str(sum(range(300))) in process.succeed()
     assert Counter(stage.ran()) == {str(number): 1 for number in range(300)}
     done = stage.until(exec_id, "completed")

@@ -228,9 +228,9 @@ class Session:
             logger.error("kitaru: the log of execution %s could not be written either: %s", exec_id, unheard)
 
     def _closed(self) -> FlowSignal | None:
-        """What ends the waiting for storage early: to be cancelled is no reason not to record just that."""
+        """What ends the waiting for storage early. At the end only what makes it somebody else's to record that."""
         signal = self.run.signal if self.run is not None else None
-        return None if self._ending and isinstance(signal, Cancelled | TimedOut) else signal
+        return signal if not self._ending or isinstance(signal, Stopped | LeaseLost) else None
 
     def _give_up(self, error: KitaruBackendError) -> BaseException:
         """Storage that will not come back closes a flow that runs; before it begins, and at its end, there is none."""
