@@ -1,91 +1,169 @@
-"""Sequential and parallel checkpoints against raw one-row commits, in one run on one machine.
+"""Kitaru beside its peers, in one run on one machine: ``python -m benchmarks``.
 
-Every line is repeated, in turn with its floor, and shown as median and spread. ``--postgres URL`` adds PostgreSQL.
+Each measurement is made by a fresh process on a fresh store. The systems take turns, and each line is shown as the
+median and the spread of its repetitions. The figures go to standard output as Markdown, the progress to standard error.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import platform
 import sqlite3
 import statistics
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import metadata
 
-from benchmarks import raw
+from benchmarks.lines import LINES, QUICK, Line, Sizes
+from benchmarks.measuring import Bench, NotMeasuredError, process_seconds
+from benchmarks.servers import Databases, server
 
-LINES = ("sequential", "mapped", "gathered")
-ONE_LINE = "import sys; from benchmarks import flows; print(getattr(flows, sys.argv[1]).run(int(sys.argv[2])).wait())"
+Cells = dict[str, dict[str, list[float] | str]]
+"""Row -> system -> the repetitions, or why there are none."""
 
 
-def measured(line: str, number: int, folder: Path, url: str) -> float:
-    """Seconds a checkpoint of one flow, in a process of its own on a fresh state."""
-    environment = {**os.environ, "KITARU_CONFIG_PATH": str(folder / "home"), "KITARU_DATABASE_URL": url}
-    done = subprocess.run(
-        [sys.executable, "-c", ONE_LINE, line, str(number)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
+@dataclass(frozen=True)
+class Competitor:
+    """A column: a module of ``benchmarks.systems`` and the distribution that it measures."""
+
+    title: str
+    module: str
+    needs: str
+    stores: tuple[str, ...] = ("sqlite", "postgres")
+    without: tuple[str, ...] = ()
+
+
+SYSTEMS = (
+    Competitor("raw commits", "raw", "sqlite3"),
+    Competitor("Kitaru", "kitaru_flows", "kitaru"),
+    Competitor("DBOS", "dbos_flows", "dbos"),
+    Competitor("LangGraph", "langgraph_flows", "langgraph"),
+    Competitor("Absurd", "absurd_flows", "absurd_sdk", ("postgres",)),
+    # It does not go on with a flow whose process died: the flow is run again, against cached results.
+    Competitor("Prefect", "prefect_flows", "prefect", ("sqlite",), ("recovery", "journal")),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and print Markdown."""
+    given = _parsed(arguments)
+    sizes = QUICK if given.quick else Sizes()
+    systems = [one for one in SYSTEMS if not given.systems or one.module.split("_")[0] in given.systems]
+    missing = [one for one in systems if importlib.util.find_spec(one.needs) is None]
+    systems = [one for one in systems if one not in missing]
+    for one in missing:
+        _say(f"{one.title} is not installed and is left out; `make bench` installs it.")
+    lines = [line for line in LINES if not given.lines or line.name in given.lines]
+    print(
+        f"{_machine()}\n\n{_versions(systems)}\n\n{given.rounds} repetitions in turn, median (lowest to highest)."
     )
-    return float(done.stdout.splitlines()[-1])
+    with ExitStack() as stack:
+        for store in given.stores:
+            databases = stack.enter_context(server(given.postgres)) if store == "postgres" else None
+            _compare(store, databases, systems, lines, sizes, given.rounds)
+    if not given.lines or "cold" in given.lines:
+        _imports(given.rounds)
 
 
-def told(name: str, samples: list[float], floor: float) -> str:
-    """One row of the table; times in microseconds."""
-    middle = statistics.median(samples)
-    low, high = min(samples) * 1e6, max(samples) * 1e6
-    return f"| {name} | {middle * 1e6:.0f} | {low:.0f} to {high:.0f} | {1 / middle:,.0f} | {middle / floor:.2f} |"
-
-
-def compare(store: str, floor: Callable[[], float], url: Callable[[], str], number: int, rounds: int) -> None:
-    """Measure one store's lines in turn with its floor, and print the table."""
-    floors: list[float] = []
-    samples: dict[str, list[float]] = {line: [] for line in LINES}
-    for _ in range(rounds):
-        floors.append(floor())
-        for line in LINES:
-            with tempfile.TemporaryDirectory() as folder:
-                samples[line].append(measured(line, number, Path(folder), url()))
-    middle = statistics.median(floors)
-    print(f"\n{store}\n\n| line | µs each | spread | each second | times the raw commit |")
-    print("|---|---:|---:|---:|---:|")
-    print(told("raw one-row commits, one connection", floors, middle))
-    for line in LINES:
-        print(told(f"{line} checkpoints", samples[line], middle))
-
-
-def main() -> None:
-    """Run and print Markdown."""
+def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--number", type=int, default=2000, help="checkpoints a flow (default: 2000)")
     parser.add_argument("--rounds", type=int, default=5, help="repetitions of each line (default: 5)")
-    parser.add_argument("--postgres", metavar="URL", help="a database to measure PostgreSQL on")
-    given = parser.parse_args()
-    print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores")
-    print(f"{given.number} checkpoints a flow, {given.rounds} rounds in turn, median and spread")
-    with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        databases = (f"sqlite:///{place}/kitaru-{index}.db" for index in range(10_000))
-        compare(
-            "SQLite: WAL, synchronous=FULL, for both",
-            lambda: raw.sqlite_commits(place, given.number),
-            lambda: next(databases),
-            given.number,
-            given.rounds,
-        )
-    if given.postgres:
-        compare(
-            "PostgreSQL: fsync and synchronous_commit on, for both",
-            lambda: raw.postgres_commits(given.postgres, given.number),
-            lambda: given.postgres,
-            given.number,
-            given.rounds,
-        )
+    parser.add_argument("--quick", action="store_true", help="small sizes: to see that it works")
+    parser.add_argument("--lines", nargs="+", choices=[line.name for line in LINES], help="only these")
+    names = [one.module.split("_")[0] for one in SYSTEMS]
+    parser.add_argument("--systems", nargs="+", choices=names, help="only these")
+    stores = ["sqlite", "postgres"]
+    parser.add_argument("--stores", nargs="+", choices=stores, default=stores, help="only these")
+    parser.add_argument(
+        "--postgres", metavar="URL", help="a database of a server to use (default: start one)"
+    )
+    return parser.parse_args(arguments)
+
+
+def _compare(
+    store: str,
+    databases: Databases | None,
+    systems: list[Competitor],
+    lines: list[Line],
+    sizes: Sizes,
+    rounds: int,
+) -> None:
+    columns = [one for one in systems if store in one.stores]
+    cells: Cells = {}
+    for turn in range(rounds):
+        for line in lines:
+            if turn < line.most:
+                for one in columns:
+                    if _takes_part(one, line):
+                        _say(f"{store}, turn {turn + 1} of {rounds}: {line.name}, {one.title}")
+                        _measure(Bench(one.module, store, databases), line, sizes, one.title, cells)
+    settings = f"SQLite {sqlite3.sqlite_version}" if databases is None else databases.settings()
+    print(f"\n### {settings}\n")
+    titles = [one.title for one in columns]
+    print(f"| | {' | '.join(titles)} |\n|---|{'---:|' * len(titles)}")
+    for row, found in cells.items():
+        print(f"| {row} | {' | '.join(_shown(found.get(title)) for title in titles)} |")
+    sys.stdout.flush()
+
+
+def _takes_part(one: Competitor, line: Line) -> bool:
+    if one.module == "raw":
+        return line.floor
+    return line.name not in one.without and (not line.only or one.module in line.only)
+
+
+def _measure(bench: Bench, line: Line, sizes: Sizes, title: str, cells: Cells) -> None:
+    try:
+        found = line.measure(bench, sizes)
+    except NotMeasuredError as reason:
+        _say(f"  {title}: {reason}")
+        cells.setdefault(line.name, {})[title] = str(reason)
+        return
+    for row, value in found.items():
+        values = cells.setdefault(row, {}).setdefault(title, [])
+        if isinstance(values, list):
+            values.append(value)
+
+
+def _shown(values: list[float] | str | None) -> str:
+    if values is None:
+        return "–"
+    if isinstance(values, str):
+        return values
+    middle = _number(statistics.median(values))
+    return middle if len(values) == 1 else f"{middle} ({_number(min(values))} to {_number(max(values))})"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def _imports(rounds: int) -> None:
+    empty, pydantic, kitaru = (
+        [process_seconds(code) for _ in range(rounds)]
+        for code in ("pass", "import pydantic", "import kitaru")
+    )
+    print("\n### Imports\n\n| process | s |\n|---|---:|")
+    for name, values in (("`pass`", empty), ("`import pydantic`", pydantic), ("`import kitaru`", kitaru)):
+        print(f"| {name} | {_shown(values)} |")
+
+
+def _machine() -> str:
+    return f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def _versions(systems: list[Competitor]) -> str:
+    named = {"absurd_sdk": "absurd-sdk"}
+    found = [one for one in systems if one.module != "raw"]
+    return ", ".join(f"{one.title} {metadata.version(named.get(one.needs, one.needs))}" for one in found)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

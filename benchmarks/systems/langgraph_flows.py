@@ -47,7 +47,7 @@ class LangGraph(System):
 
             size = max(self.task.concurrency, 2)
             options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-            pool = ConnectionPool(self.task.url, min_size=size, max_size=size, kwargs=options)
+            pool: Any = ConnectionPool(self.task.url, min_size=size, max_size=size, kwargs=options)
             return PostgresSaver(self._stack.enter_context(pool))
         from langgraph.checkpoint.sqlite import SqliteSaver
 
@@ -56,7 +56,8 @@ class LangGraph(System):
 
     def _invoke(self, thread: str, given: int | None) -> float:
         config: Any = {"configurable": {"thread_id": thread}, "recursion_limit": 1_000_000}
-        return self._sequence.invoke(given, config, durability="sync")
+        seconds: Any = self._sequence.invoke(given, config, durability="sync")
+        return seconds
 
     def run(self) -> float:
         return self._invoke(THREAD, self.task.steps)
