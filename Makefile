@@ -18,6 +18,7 @@ LOCK := uv.lock pyproject.toml
 CORE := $(VENV)/.installed-core
 DEV := $(VENV)/.installed-dev
 DOCS := $(VENV)/.installed-docs
+BENCH := $(VENV)/.installed-bench
 
 # Test files are dealt to as many processes as there are cores.
 PYTEST_ARGS ?= --numprocesses=auto --dist=loadfile
@@ -33,7 +34,7 @@ help:
 	@echo "make check   formatting, lint, types, layers"
 	@echo "make format  write the formatting and the fixes that are safe"
 	@echo "make test-on VERSION=3.12   a smaller run on another Python"
-	@echo "make bench   benchmarks"
+	@echo "make bench   benchmarks beside DBOS, LangGraph, Absurd and Prefect, which it installs"
 	@echo "make docs    the documentation, into site/"
 	@echo "make clean   remove what the targets above made"
 
@@ -59,8 +60,8 @@ test-on: $(UV)
 	@$(RUN_UV) run --quiet --locked --isolated --python "$(VERSION)" \
 		pytest -q -p no:cacheprovider $(PYTEST_ARGS) $(SMOKE_TESTS)
 
-bench: $(DEV)
-	$(BIN)/python -m benchmarks
+bench: $(BENCH)
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 docs: $(DOCS)
 	$(BIN)/zensical build --clean --strict --config-file mkdocs.yml
@@ -86,6 +87,10 @@ $(CORE): $(LOCK) | $(UV)
 $(DEV): $(LOCK) | $(UV)
 	@$(SYNC) --group examples
 	@touch $@ $(CORE)
+
+$(BENCH): $(DEV)
+	@$(SYNC) --inexact --group examples --group benchmarks
+	@touch $@
 
 $(DOCS): $(DEV)
 	@$(SYNC) --inexact --group examples --group docs

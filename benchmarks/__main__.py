@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import metadata
 
-from benchmarks.lines import LINES, QUICK, Line, Sizes
+from benchmarks.lines import LINES, QUICK, SLOW, Line, Sizes
 from benchmarks.measuring import Bench, NotMeasuredError, process_seconds
 from benchmarks.servers import Databases, server
 
@@ -35,6 +35,7 @@ class Competitor:
     needs: str
     stores: tuple[str, ...] = ("sqlite", "postgres")
     without: tuple[str, ...] = ()
+    slow: bool = False
 
 
 SYSTEMS = (
@@ -44,7 +45,7 @@ SYSTEMS = (
     Competitor("LangGraph", "langgraph_flows", "langgraph"),
     Competitor("Absurd", "absurd_flows", "absurd_sdk", ("postgres",)),
     # It does not go on with a flow whose process died: the flow is run again, against cached results.
-    Competitor("Prefect", "prefect_flows", "prefect", ("sqlite",), ("recovery", "journal")),
+    Competitor("Prefect", "prefect_flows", "prefect", ("sqlite",), ("recovery", "journal"), slow=True),
 )
 
 
@@ -100,7 +101,8 @@ def _compare(
                 for one in columns:
                     if _takes_part(one, line):
                         _say(f"{store}, turn {turn + 1} of {rounds}: {line.name}, {one.title}")
-                        _measure(Bench(one.module, store, databases), line, sizes, one.title, cells)
+                        bench = Bench(one.module, store, databases)
+                        _measure(bench, line, SLOW if one.slow else sizes, one.title, cells)
     settings = f"SQLite {sqlite3.sqlite_version}" if databases is None else databases.settings()
     print(f"\n### {settings}\n")
     titles = [one.title for one in columns]

@@ -14,13 +14,16 @@ class Sizes:
     """How much each line does."""
 
     steps: int = 1000
-    executions: int = 48
-    steps_each: int = 20
+    executions: int = 64
+    steps_each: int = 50
     large: int = 30
     killed: int = 20
     journal: int = 10_000
     long: int = 50_000
 
+
+SLOW = Sizes(steps=100, executions=16, steps_each=4, large=10)
+"""For a system that would take a quarter of an hour for the others' sizes."""
 
 QUICK = Sizes(steps=200, executions=32, steps_each=10, large=5, killed=5, journal=500, long=2_000)
 
@@ -31,8 +34,8 @@ Measure = Callable[[Bench, Sizes], dict[str, float]]
 class Line:
     """A measurement that gives one row or several.
 
-    ``most``: the most repetitions; long ones are not repeated as often. ``only``: the systems that it is for. ``floor``:
-    the bare driver is measured too.
+    ``most``: the most repetitions; long ones are not repeated as often. ``only``: the systems that it is for.
+    ``floor``: the bare driver is measured too.
     """
 
     name: str
@@ -54,8 +57,9 @@ def _sequential(bench: Bench, sizes: Sizes) -> dict[str, float]:
 
 def _many(concurrency: int) -> Measure:
     def measure(bench: Bench, sizes: Sizes) -> dict[str, float]:
-        options = {"steps": sizes.steps_each, "executions": sizes.executions, "concurrency": concurrency}
-        found = bench.run("many", **options)
+        found = bench.run(
+            "many", steps=sizes.steps_each, executions=sizes.executions, concurrency=concurrency
+        )
         return {
             f"checkpoints a second, {concurrency} at once": sizes.executions
             * sizes.steps_each

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from dbos import DBOS
+from dbos import DBOS, DBOSConfig
 
 from benchmarks.task import Steps, System, Task
 
@@ -32,16 +32,14 @@ class Dbos(System):
     def __init__(self, task: Task, steps: Steps) -> None:
         super().__init__(task, steps)
         url = task.url.replace("postgresql://", "postgresql+psycopg://")
-        DBOS(
-            config={
-                "name": "benchmark",
-                "system_database_url": url or f"sqlite:///{task.place / 'dbos.db'}",
-                "run_admin_server": False,
-                "log_level": "ERROR",
-                # Recovery takes workflows of the same version and executor.
-                "application_version": "1",
-            }
-        )
+        config: DBOSConfig = {
+            "name": "benchmark",
+            "system_database_url": url or f"sqlite:///{task.place / 'dbos.db'}",
+            "log_level": "ERROR",
+            # Recovery takes workflows of the same version and executor.
+            "application_version": "1",
+        }
+        DBOS(config=config)
         DBOS.launch()
 
     def run(self) -> float:

@@ -51,6 +51,11 @@ class PreparedAppend:
             ordered = sorted(write.blobs, key=lambda blob: blob.digest)
             self.statements += [(sql.INSERT_HELD_BLOB, (blob.digest, blob.data, *fence)) for blob in ordered]
 
+    @property
+    def is_plain(self) -> bool:
+        """True for the record of one call and nothing else."""
+        return len(self.statements) == 1 and self.statements[0][0] is sql.INSERT_CALL and not self.locks
+
     def run(self, transaction: Transaction) -> None:
         """Write all within the transaction; raises like ``verify``."""
         for exec_id in self.locks:

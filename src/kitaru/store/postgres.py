@@ -23,7 +23,7 @@ from kitaru.store.postgres_connections import (
     shown_name,
     translated,
 )
-from kitaru.store.postgres_insert import insert_call
+from kitaru.store.postgres_insert import insert_call, insert_calls
 from kitaru.store.protocol import Fenced
 
 T = TypeVar("T")
@@ -238,9 +238,9 @@ class PostgresDatabase:
         self, writer: psycopg.Connection[Any], transaction: PostgresTransaction, write: PreparedAppend
     ) -> None:
         if len(write.statements) == 1 and not write.locks:
-            # The hot path: one record, in one statement that is its own transaction.
+            # One statement is its own transaction. The hot path: one record.
             sql, parameters = write.statements[0]
-            written = insert_call(writer, parameters) if sql is statements.INSERT_CALL else None
+            written = insert_call(writer, parameters) if write.is_plain else None
             if written is None:
                 written = transaction.run(sql, parameters, prepare=True).rowcount
             if written != 1:
@@ -254,6 +254,9 @@ class PostgresDatabase:
         """One transaction in two round trips. Locks are taken in order, so that no two batches wait for each other."""
         writes: list[PreparedAppend] = [entry.work for entry in batch]
         locks = sorted({exec_id for write in writes for exec_id in (write.exec_id, *write.locks)})
+        if all(write.is_plain for write in writes):
+            self._insert_together(writer, transaction, batch, locks)
+            return
         with writer.pipeline() as pipeline:
             writer.execute("BEGIN")
             transaction.run(statements.LOCK_SHARED, (locks,), prepare=True)
@@ -273,6 +276,25 @@ class PostgresDatabase:
         writer.execute("COMMIT")
         for place, entry in enumerate(batch):
             entry.error = fenced.get(place)
+            entry.settled = True
+
+    def _insert_together(
+        self,
+        writer: psycopg.Connection[Any],
+        transaction: PostgresTransaction,
+        batch: list[Entry],
+        locks: list[str],
+    ) -> None:
+        """The hot path of many: a record each."""
+        counts = insert_calls(writer, locks, [entry.work.statements[0][1] for entry in batch])
+        if counts is None:
+            raise KitaruBackendError(f"A batch of records could not be written to {self.name}.")
+        for entry, count in zip(batch, counts, strict=True):
+            if count != 1:
+                try:
+                    entry.work.verify(transaction)
+                except KitaruError as error:
+                    entry.error = error
             entry.settled = True
 
     # ---------------------------------------------------------------- connections
