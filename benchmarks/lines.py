@@ -14,15 +14,15 @@ class Sizes:
     """How much each line does."""
 
     steps: int = 1000
-    executions: int = 64
-    steps_each: int = 50
+    executions: int = 32
+    steps_each: int = 100
     large: int = 30
     killed: int = 20
     journal: int = 10_000
     long: int = 50_000
 
 
-SLOW = Sizes(steps=100, executions=16, steps_each=4, large=10)
+SLOW = Sizes(steps=100, executions=8, steps_each=4, large=10)
 """For a system that would take a quarter of an hour for the others' sizes."""
 
 QUICK = Sizes(steps=200, executions=32, steps_each=10, large=5, killed=5, journal=500, long=2_000)

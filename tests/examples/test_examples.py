@@ -44,6 +44,8 @@ EXPECTED = {
         "1",
     ],
     "children": ["durable"],
+    "effects": ["refunding charge-7", "asking the bank", "receipt for charge-7", "1 refund in the books"],
+    "testing_flows": ['26 deaths at 13 commits, always "published a text about tea"'],
 }
 
 

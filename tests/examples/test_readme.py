@@ -42,7 +42,9 @@ def test_the_tour_works_as_written(python: Python) -> None:
     everything = "\n".join(said)
     for expected in ("paying for research", "published: notes on durable agents", "rejected", "285", "2470"):
         assert expected in everything
-    assert everything.count("paying for research") == 1, "researched once, over an answer and two replays"
+    assert everything.count("paying for research on durable agents") == 1, (
+        "researched once, over an answer and two replays"
+    )
 
 
 def test_every_snippet_is_run() -> None:

@@ -15,11 +15,7 @@ from kitaru.home import home
 from kitaru.store.protocol import Store
 from kitaru.store.records import ExecutionRecord, JsonDict
 
-DETACH = """
-import os, subprocess, sys
-python, *rest = sys.argv[1:]
-subprocess.Popen([python, *rest], stdin=subprocess.DEVNULL, start_new_session=True)
-"""
+DETACH = "import os, sys; os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)"
 
 
 def launch(store: Store, execution: ExecutionRecord, objects_url: str) -> None:
@@ -111,10 +107,11 @@ def _detached(python: str, module: str, store_url: str, objects_url: str, *argum
     with open(log, "ab") as output:
         # A process between starts it and ends, so that nobody has to wait for it and no terminal can end it.
         subprocess.run(
-            [python, "-c", DETACH, python, "-m", module, *arguments],
+            [python, "-I", "-S", "-c", DETACH, python, "-m", module, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            start_new_session=True,
             env=_environment(store_url, objects_url),
             check=True,
         )
