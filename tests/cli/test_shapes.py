@@ -63,7 +63,7 @@ SHAPES: dict[str, tuple[str, str]] = {}
 
 def test_every_answer_is_as_documented(python: Python) -> None:
     SHAPES.update({command: (form, told) for command, form, told in ROW.findall(PAGE)})
-    assert len(SHAPES) == 16
+    assert len(SHAPES) == 17
     python.script(SCRIPT, "flows.py")
     asked(python, "status")
     asked(python, "info")
@@ -71,6 +71,7 @@ def test_every_answer_is_as_documented(python: Python) -> None:
     asked(python, "executions list")
     asked(python, "executions get", first)
     asked(python, "executions logs", first)
+    asked(python, "executions preflight")
     asked(python, "executions statistics")
     asked(python, "executions input", first, "--value", "true")
     asked(python, "executions watch", first)

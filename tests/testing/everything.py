@@ -14,9 +14,12 @@ from kitaru import aio
 
 
 def ran(line: str) -> None:
-    """Note outside the journal what really ran."""
-    with (Path(os.environ["KITARU_CONFIG_PATH"]) / "side.txt").open("a") as file:
-        file.write(f"{line}\n")
+    """Note outside the journal what really ran, in a file for each run."""
+    folder = os.environ.get("SIDE")
+    if folder:
+        run = Path(os.environ["KITARU_CONFIG_PATH"])
+        with (Path(folder) / f"{run.parent.name}-{run.name}.txt").open("a") as file:
+            file.write(f"{line}\n")
 
 
 def post(body: str) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 import pytest
 
 from kitaru.testing import CrashFindings, crash_everywhere
@@ -20,12 +23,20 @@ def url(request: pytest.FixtureRequest) -> str | None:
 
 @pytest.mark.parametrize("name", ["everything", "everything_async"])
 def test_every_commit_boundary(
-    name: str, url: str | None, effect_sink: EffectSink, monkeypatch: pytest.MonkeyPatch
+    name: str, url: str | None, effect_sink: EffectSink, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SINK", effect_sink.url)
+    monkeypatch.setenv("SIDE", str(tmp_path))
     report = crash_everywhere(getattr(flows, name), "charge-1", answers=ANSWERS, database_url=url)
     print(report)
     assert report.deaths > 1.8 * len(report.boundaries)
+    calm = Counter((tmp_path / "calm-case-0.txt").read_text().splitlines())
+    rough = [Counter(file.read_text().splitlines()) for file in tmp_path.glob("rough-*.txt")]
+    assert len(rough) == report.runs
+    for ran in rough:
+        assert calm <= ran
+        # No more than two are ever on their way when the one death comes.
+        assert (ran - calm).total() <= 2, ran - calm
     assert not effect_sink.repeated()
     asked = [key for key, body in effect_sink.requests if " refund " in body]
     assert len(asked) == len(set(asked)), "posted once more although somebody could say that it had happened"
