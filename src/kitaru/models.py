@@ -11,11 +11,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 __all__ = [
+    "ArtifactDiff",
     "ArtifactRef",
     "Attempt",
+    "CallDiff",
     "CheckpointCall",
     "Event",
     "Execution",
+    "ExecutionDiff",
     "ExecutionPage",
     "ExecutionStatus",
     "Failure",
@@ -23,6 +26,8 @@ __all__ = [
     "PendingWait",
     "PreflightResult",
     "RunningCall",
+    "ValueChange",
+    "ValueDiff",
 ]
 
 
@@ -307,3 +312,69 @@ class PreflightResult(_Model):
     def is_safe(self) -> bool:
         """True when the execution goes on, with or without new calls."""
         return self.verdict in ("goes_on", "new_calls")
+
+
+class ValueDiff(_Model):
+    """A value on both sides: an input, an output, a result. ``same``: its digests are equal."""
+
+    name: str
+    same: bool
+    a: ArtifactRef | None
+    b: ArtifactRef | None
+
+
+class CallDiff(_Model):
+    """A call on both sides.
+
+    Attributes:
+        change: ``same``; ``reused``: one side took the other's record; ``changed``; ``only_a`` or ``only_b``.
+        a: the call of the first execution; its durations, attempts and failure stand beside those of ``b``.
+    """
+
+    call_id: str
+    name: str
+    change: str
+    a: CheckpointCall | None
+    b: CheckpointCall | None
+    inputs: list[ValueDiff] = []
+    output: ValueDiff | None = None
+
+
+class ExecutionDiff(_Model):
+    """Two executions side by side; calls in the order of the first, then those of the second alone."""
+
+    a: Execution
+    b: Execution
+    inputs: list[ValueDiff]
+    calls: list[CallDiff]
+    result: ValueDiff
+
+
+class ValueChange(_Model):
+    """One place where two structures differ.
+
+    Attributes:
+        path: where, from ``root``.
+        kind: ``values_changed``, ``type_changes``, ``dictionary_item_added``, ``iterable_item_removed``, …
+        before: the first side's part as JSON types; None where there is none.
+    """
+
+    path: str
+    kind: str
+    before: Any = None
+    after: Any = None
+
+
+class ArtifactDiff(_Model):
+    """Two artifacts side by side.
+
+    Attributes:
+        kind: ``same``, ``structure`` (see ``changes``), ``text`` (see ``text``, a unified diff) or ``bytes`` (see the
+            sizes and digests of ``a`` and ``b``).
+    """
+
+    a: ArtifactRef
+    b: ArtifactRef
+    kind: str
+    changes: list[ValueChange] = []
+    text: str | None = None

@@ -34,6 +34,8 @@ def keys_of(told: str) -> set[str]:
     """The keys that a row of the page promises."""
     if told == "an execution":
         told = re.search(r"An execution has: (.*?)\.\n", PAGE, re.DOTALL).group(1)  # type: ignore[union-attr]
+    if told == "an artifact":
+        told = re.search(r"An artifact has: (.*?)\.\n", PAGE, re.DOTALL).group(1)  # type: ignore[union-attr]
     return {key.strip() for key in told.split(",") if key.strip()}
 
 
@@ -63,7 +65,7 @@ SHAPES: dict[str, tuple[str, str]] = {}
 
 def test_every_answer_is_as_documented(python: Python) -> None:
     SHAPES.update({command: (form, told) for command, form, told in ROW.findall(PAGE)})
-    assert len(SHAPES) == 17
+    assert len(SHAPES) == 21
     python.script(SCRIPT, "flows.py")
     asked(python, "status")
     asked(python, "info")
@@ -72,6 +74,10 @@ def test_every_answer_is_as_documented(python: Python) -> None:
     asked(python, "executions get", first)
     asked(python, "executions logs", first)
     asked(python, "executions preflight")
+    asked(python, "executions diff", first, first)
+    artifact = asked(python, "artifacts list", first)["artifact_id"]
+    asked(python, "artifacts get", artifact)
+    asked(python, "artifacts diff", artifact, artifact)
     asked(python, "executions statistics")
     asked(python, "executions input", first, "--value", "true")
     asked(python, "executions watch", first)

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from kitaru import __version__
-from kitaru.cli import executions, project, running, steering
+from kitaru.cli import artifacts, executions, project, running, steering
 from kitaru.errors import KitaruError, KitaruUsageError
 
 app = typer.Typer(
@@ -42,6 +42,7 @@ group = typer.Typer(no_args_is_help=True, help="Look at executions and steer the
 executions.register(group)
 steering.register(group)
 app.add_typer(group, name="executions")
+artifacts.register(app)
 
 
 def run() -> int:

@@ -131,6 +131,19 @@ def watch(
             views.event(event)
 
 
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="An execution, kr-…", autocompletion=_known_ids)],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another.", autocompletion=_known_ids)],
+    form: Output = Form.TEXT,
+) -> None:
+    """Compare two executions: inputs, calls and results, by their digests.
+
+    Example: kitaru executions diff kr-0123456789abcdef kr-fedcba9876543210
+    """
+    found = KitaruClient().executions.diff(first, second)
+    output.one("executions diff", form, found, lambda: views.execution_diff(found))
+
+
 def preflight(
     flow: Annotated[str | None, typer.Option(help="Only executions of this flow.")] = None,
     timeout: Annotated[float, typer.Option(help="Seconds for each execution.")] = 60.0,
@@ -155,4 +168,5 @@ def register(group: typer.Typer) -> None:
     group.command("logs")(logs)
     group.command("statistics")(statistics)
     group.command("watch")(watch)
+    group.command("diff")(diff)
     group.command("preflight")(preflight)

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from kitaru.cli.output import ago, between, table
-from kitaru.models import CheckpointCall, Event, Execution, PendingWait, PreflightResult
+from kitaru.models import (
+    ArtifactDiff,
+    ArtifactRef,
+    CallDiff,
+    CheckpointCall,
+    Event,
+    Execution,
+    ExecutionDiff,
+    PendingWait,
+    PreflightResult,
+    ValueDiff,
+)
 
 
 def executions(page: Sequence[Execution]) -> None:
@@ -108,3 +119,64 @@ def rows(found: Sequence[dict[str, Any]]) -> None:
         table("", list(found[0]), [list(row.values()) for row in found])
     else:
         print("No executions yet.")
+
+
+def execution_diff(found: ExecutionDiff) -> None:
+    """Two executions beside each other, and where to look further."""
+    a, b = found.a, found.b
+    table(
+        "",
+        ["", a.exec_id, b.exec_id],
+        [
+            ("status", a.status.value, b.status.value),
+            ("took", between(a.started_at, a.ended_at), between(b.started_at, b.ended_at)),
+            *(_beside(value) for value in (*found.inputs, found.result) if not value.same),
+        ],
+    )
+    table("", ["call", "change", "a took", "b took", "differs"], [_call_diff(call) for call in found.calls])
+    for call in found.calls:
+        if (
+            call.change == "changed"
+            and call.output
+            and call.output.a
+            and call.output.b
+            and not call.output.same
+        ):
+            print(f"kitaru artifacts diff '{call.output.a.artifact_id}' '{call.output.b.artifact_id}'")
+
+
+def _beside(value: ValueDiff) -> tuple[Any, ...]:
+    return value.name, *((side.preview or "")[:60] if side else "-" for side in (value.a, value.b))
+
+
+def _call_diff(call: CallDiff) -> tuple[Any, ...]:
+    took = [between(side.started_at, side.ended_at) if side else "-" for side in (call.a, call.b)]
+    values = [*call.inputs, *([call.output] if call.output else [])]
+    return call.call_id, call.change.replace("_", " "), *took, ", ".join(v.name for v in values if not v.same)
+
+
+def artifacts(found: Sequence[ArtifactRef]) -> None:
+    """A table of artifacts."""
+    columns = ["artifact", "name", "kind", "type", "bytes", "preview"]
+    rows = [(a.artifact_id, a.name, a.kind, a.type, a.size, (a.preview or "")[:60]) for a in found]
+    table("", columns, rows)
+
+
+def artifact_diff(found: ArtifactDiff) -> None:
+    """Where two artifacts differ."""
+    if found.kind == "same":
+        print("They are the same.")
+    elif found.kind == "text":
+        print(found.text)
+    elif found.kind == "bytes":
+        table(
+            "",
+            ["artifact", "bytes", "digest"],
+            [(a.artifact_id, a.size, a.digest) for a in (found.a, found.b)],
+        )
+    else:
+        rows = [
+            (change.path, change.kind.replace("_", " "), change.before, change.after)
+            for change in found.changes
+        ]
+        table("", ["where", "change", "before", "after"], rows)

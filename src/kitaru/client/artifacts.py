@@ -7,7 +7,7 @@ import builtins
 from kitaru.backend import Backend
 from kitaru.client import mapping
 from kitaru.errors import KitaruStateError
-from kitaru.models import ArtifactRef
+from kitaru.models import ArtifactDiff, ArtifactRef
 
 
 class Artifacts:
@@ -59,6 +59,17 @@ class Artifacts:
             f"Execution {exec_id} has no artifact {artifact_id!r}. "
             f"`kitaru executions get {exec_id} -o json` lists them."
         )
+
+    def diff(self, a: str, b: str) -> ArtifactDiff:
+        """Two artifacts by their ids: structures by their parts, text line by line, bytes by size and digest.
+
+        Raises:
+            KitaruStateError: when there is no such artifact.
+            KitaruBackendError: when the bytes of one are gone or damaged.
+        """
+        from kitaru.client.comparing import compare_artifacts
+
+        return compare_artifacts(self.get(a), self.get(b))
 
     def _all(self, exec_id: str) -> builtins.list[ArtifactRef]:
         backend = self._backend

@@ -11,7 +11,16 @@ from kitaru.answers import answer
 from kitaru.backend import Backend
 from kitaru.client import following, mapping
 from kitaru.errors import KitaruContextError, KitaruStateError, KitaruUsageError
-from kitaru.models import Event, Execution, ExecutionPage, LogEntry, PendingWait, PreflightResult, RunningCall
+from kitaru.models import (
+    Event,
+    Execution,
+    ExecutionDiff,
+    ExecutionPage,
+    LogEntry,
+    PendingWait,
+    PreflightResult,
+    RunningCall,
+)
 from kitaru.replays import check_replay_options, new_replay
 from kitaru.runners import local
 from kitaru.runtime import current_execution_id
@@ -324,6 +333,19 @@ class Executions:
         )
         self._launch(backend.store.create(new).execution)
         return self.get(new.exec_id)
+
+    def diff(self, id_a: str, id_b: str) -> ExecutionDiff:
+        """Two executions side by side, call by call, by the digests of their values; no value is loaded.
+
+        Raises:
+            KitaruStateError: for an unknown id.
+
+        Example:
+            >>> # [call.call_id for call in client.executions.diff(a, b).calls if call.change == "changed"]
+        """
+        from kitaru.client.comparing import compare_executions
+
+        return compare_executions(self._backend, id_a, id_b)
 
     def preflight(self, flow: str | None = None, timeout: float = 60.0) -> builtins.list[PreflightResult]:
         """Before a deploy: what the code as it stands now would do with every running or waiting execution.

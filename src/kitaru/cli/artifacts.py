@@ -1,0 +1,56 @@
+"""``kitaru artifacts``: list, get, diff."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from kitaru.cli import output, views
+from kitaru.cli.executions import ExecId
+from kitaru.cli.output import Form, Output
+from kitaru.client import KitaruClient
+
+ArtifactId = Annotated[str, typer.Argument(metavar="ARTIFACT", help="As `kitaru artifacts list` shows it.")]
+
+
+def list_artifacts(
+    exec_id: ExecId,
+    name: Annotated[str | None, typer.Option(help="A checkpoint's name, or one given to save.")] = None,
+    kind: Annotated[str | None, typer.Option(help="input, output, or the type given to save.")] = None,
+    limit: Annotated[int, typer.Option(help="The most to show.")] = 100,
+    form: Output = Form.TEXT,
+) -> None:
+    """List what an execution kept.
+
+    Example: kitaru artifacts list kr-0123456789abcdef --kind output
+    """
+    found = KitaruClient().artifacts.list(exec_id, name, kind, limit=limit)
+    output.many("artifacts list", form, found, lambda: views.artifacts(found))
+
+
+def get(artifact_id: ArtifactId, form: Output = Form.TEXT) -> None:
+    """Show one artifact.
+
+    Example: kitaru artifacts get 'kr-0123456789abcdef/draft#1/output'
+    """
+    found = KitaruClient().artifacts.get(artifact_id)
+    output.one("artifacts get", form, found, lambda: views.artifacts([found]))
+
+
+def diff(first: ArtifactId, second: ArtifactId, form: Output = Form.TEXT) -> None:
+    """Compare two artifacts: structures by their parts, text line by line, bytes by size and digest.
+
+    Example: kitaru artifacts diff 'kr-0123456789abcdef/draft#1/output' 'kr-fedcba9876543210/draft#1/output'
+    """
+    found = KitaruClient().artifacts.diff(first, second)
+    output.one("artifacts diff", form, found, lambda: views.artifact_diff(found))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(no_args_is_help=True, help="Look at what runs kept.", rich_markup_mode="rich")
+    group.command("list")(list_artifacts)
+    group.command("get")(get)
+    group.command("diff")(diff)
+    app.add_typer(group, name="artifacts")

@@ -1,0 +1,116 @@
+"""Two executions, or two artifacts, side by side. Executions are compared by digests: no value is loaded."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from kitaru.backend import Backend
+from kitaru.client import mapping
+from kitaru.models import (
+    ArtifactDiff,
+    ArtifactRef,
+    CallDiff,
+    CheckpointCall,
+    Execution,
+    ExecutionDiff,
+    ValueChange,
+    ValueDiff,
+)
+
+CONTEXT_LINES = 3
+
+
+def compare_executions(backend: Backend, id_a: str, id_b: str) -> ExecutionDiff:
+    """What two executions have in common, and where they part."""
+    a, b = (mapping.execution(backend, backend.store.execution(exec_id)) for exec_id in (id_a, id_b))
+    calls_a, calls_b = _calls(backend, id_a), _calls(backend, id_b)
+    order = [*calls_a, *(call_id for call_id in calls_b if call_id not in calls_a)]
+    return ExecutionDiff(
+        a=a,
+        b=b,
+        inputs=_inputs(a.inputs, b.inputs),
+        calls=[_call(call_id, calls_a.get(call_id), calls_b.get(call_id), a, b) for call_id in order],
+        result=_value("result", a.result, b.result),
+    )
+
+
+def _calls(backend: Backend, exec_id: str) -> dict[str, CheckpointCall]:
+    summaries = backend.store.reads.call_summaries(exec_id)
+    return {record.call_id: mapping.call(backend, exec_id, record, [], []) for record in summaries}
+
+
+def _call(
+    call_id: str, a: CheckpointCall | None, b: CheckpointCall | None, in_a: Execution, in_b: Execution
+) -> CallDiff:
+    some = a or b
+    assert some is not None
+    if a is None or b is None:
+        return CallDiff(call_id=call_id, name=some.name, change="only_b" if a is None else "only_a", a=a, b=b)
+    inputs = _inputs(a.inputs, b.inputs)
+    output = _value("output", _output(a), _output(b))
+    same = a.status == b.status and a.failure == b.failure and not _changed([*inputs, output])
+    change = "same" if same else "changed"
+    if same and (
+        b.cached_from == f"{in_a.exec_id}/{call_id}" or a.cached_from == f"{in_b.exec_id}/{call_id}"
+    ):
+        change = "reused"
+    return CallDiff(call_id=call_id, name=a.name, change=change, a=a, b=b, inputs=inputs, output=output)
+
+
+def _output(call: CheckpointCall) -> ArtifactRef | None:
+    return call.artifacts[0] if call.artifacts else None
+
+
+def _inputs(a: dict[str, ArtifactRef], b: dict[str, ArtifactRef]) -> list[ValueDiff]:
+    return [_value(name, a.get(name), b.get(name)) for name in dict.fromkeys((*a, *b))]
+
+
+def _value(name: str, a: ArtifactRef | None, b: ArtifactRef | None) -> ValueDiff:
+    same = a is b or (a is not None and b is not None and a.digest == b.digest and bool(a.digest))
+    return ValueDiff(name=name, same=same, a=a, b=b)
+
+
+def _changed(values: list[ValueDiff]) -> bool:
+    return any(not value.same for value in values)
+
+
+def compare_artifacts(a: ArtifactRef, b: ArtifactRef) -> ArtifactDiff:
+    """The values themselves: by their structure, line by line, or by size and digest."""
+    if a.digest and a.digest == b.digest:
+        return ArtifactDiff(a=a, b=b, kind="same")
+    left, right = a.load(), b.load()
+    if isinstance(left, str) and isinstance(right, str):
+        lines = difflib.unified_diff(
+            left.splitlines(), right.splitlines(), a.artifact_id, b.artifact_id, n=CONTEXT_LINES, lineterm=""
+        )
+        return ArtifactDiff(a=a, b=b, kind="text", text="\n".join(lines))
+    if isinstance(left, bytes) or isinstance(right, bytes):
+        return ArtifactDiff(a=a, b=b, kind="bytes")
+    changes = _structural(left, right)
+    return ArtifactDiff(a=a, b=b, kind="structure" if changes else "same", changes=changes)
+
+
+def _structural(left: Any, right: Any) -> list[ValueChange]:
+    from deepdiff import DeepDiff
+
+    found: Any = DeepDiff(_plain(left), _plain(right), verbose_level=2, view="tree")
+    changes = [
+        ValueChange(path=level.path(), kind=kind, before=_shown(level.t1), after=_shown(level.t2))
+        for kind, levels in found.items()
+        for level in levels
+    ]
+    return sorted(changes, key=lambda change: change.path)
+
+
+def _plain(value: Any) -> Any:
+    """Dicts, lists and scalars in place of models and dataclasses, so that fields are compared by name."""
+    from pydantic_core import to_jsonable_python
+
+    return to_jsonable_python(value, fallback=repr)
+
+
+def _shown(value: Any) -> Any:
+    from deepdiff.helper import NotPresent
+
+    return None if isinstance(value, NotPresent) or value is NotPresent else value
