@@ -52,20 +52,23 @@ def insert_calls(
     """
     if not _prepare(connection):
         return None
+    # First of all: a text that no database can hold is found before anything is sent.
+    wired = [_wired(row) for row in rows]
     pgconn = connection.pgconn
     pgconn.enter_pipeline_mode()
     try:
         pgconn.send_query_params(b"BEGIN", None)
         pgconn.send_query_prepared(_LOCK, [_array(exec_ids)], [0], 1)
-        for row in rows:
-            pgconn.send_query_prepared(_INSERT, _wired(row), _FORMATS, 1)
+        for values in wired:
+            pgconn.send_query_prepared(_INSERT, values, _FORMATS, 1)
         pgconn.send_query_params(b"COMMIT", None)
         pgconn.pipeline_sync()
         results = _results(pgconn, len(rows) + 3)
-    finally:
-        # Only a connection that broke has anything left to read, and that is not used again.
-        if pgconn.status == psycopg.pq.ConnStatus.OK:
-            pgconn.exit_pipeline_mode()
+        pgconn.exit_pipeline_mode()
+    except BaseException:
+        # Nobody can use a connection with half a pipeline in it.
+        connection.close()
+        raise
     if results[-1].command_status != b"COMMIT":
         return None
     return [result.command_tuples or 0 for result in results[2:-1]]
