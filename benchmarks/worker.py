@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 from benchmarks.task import Steps, System, Task
@@ -27,8 +28,14 @@ def main(task: Task) -> None:
     if task.line == "recover":
         system.recover()
         seconds = 0.0
+    elif task.line == "many":
+        seconds = system.many()
     else:
-        seconds = system.many() if task.line == "many" else system.run()
+        if task.line == "run" and task.steps > 1:
+            system.run(1)  # what only a first execution pays is the cold start's line
+        began = time.perf_counter()
+        system.run(task.steps)
+        seconds = time.perf_counter() - began
     peak = _peak()
     system.close()
     with open(answer, "w") as file:

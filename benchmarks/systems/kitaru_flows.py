@@ -28,22 +28,20 @@ def step(number: int) -> Any:
 
 
 @kitaru.flow
-def sequence(steps: int) -> float:
-    """Seconds for the steps."""
-    began = time.perf_counter()
+def sequence(steps: int) -> int:
+    """Steps, one after the other."""
     for number in range(steps):
         step(number)
-    return time.perf_counter() - began
+    return steps
 
 
 class Kitaru(System):
-    def run(self) -> float:
-        handle = sequence.run(self.task.steps)
+    def run(self, steps: int) -> None:
+        handle = sequence.run(steps)
         # What a user types after a crash.
         resume = [sys.executable, "-m", "kitaru.cli.entry", "executions", "resume", handle.exec_id]
         (self.task.place / "recovery.json").write_text(json.dumps(resume))
-        seconds: float = handle.wait()
-        return seconds
+        handle.wait()
 
     def many(self) -> float:
         began = time.perf_counter()
@@ -51,7 +49,7 @@ class Kitaru(System):
             list(pool.map(self._one, range(self.task.executions)))
         return time.perf_counter() - began
 
-    def _one(self, _: int) -> float:
+    def _one(self, _: int) -> int:
         return sequence.run(self.task.steps).wait()
 
     def close(self) -> None:

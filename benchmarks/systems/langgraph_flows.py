@@ -12,8 +12,6 @@ from langgraph.func import entrypoint, task
 
 from benchmarks.task import Steps, System, Task
 
-THREAD = "the-one"
-
 _steps: Steps
 
 
@@ -31,11 +29,10 @@ class LangGraph(System):
         saver.setup()
 
         @entrypoint(checkpointer=saver)
-        def sequence(count: int) -> float:
-            began = time.perf_counter()
+        def sequence(count: int) -> int:
             for number in range(count):
                 step(number).result()
-            return time.perf_counter() - began
+            return count
 
         self._sequence = sequence
 
@@ -54,13 +51,12 @@ class LangGraph(System):
         self._connection = sqlite3.connect(self.task.place / "langgraph.db", check_same_thread=False)
         return SqliteSaver(self._connection)
 
-    def _invoke(self, thread: str, given: int | None) -> float:
+    def _invoke(self, thread: str, given: int | None) -> None:
         config: Any = {"configurable": {"thread_id": thread}, "recursion_limit": 1_000_000}
-        seconds: Any = self._sequence.invoke(given, config, durability="sync")
-        return seconds
+        self._sequence.invoke(given, config, durability="sync")
 
-    def run(self) -> float:
-        return self._invoke(THREAD, self.task.steps)
+    def run(self, steps: int) -> None:
+        self._invoke(f"thread of {steps}", steps)
 
     def many(self) -> float:
         began = time.perf_counter()
@@ -70,7 +66,7 @@ class LangGraph(System):
         return time.perf_counter() - began
 
     def recover(self) -> None:
-        self._invoke(THREAD, None)
+        self._invoke(f"thread of {self.task.steps}", None)
 
     def close(self) -> None:
         self._stack.close()
