@@ -289,3 +289,43 @@ def test_a_replay_answers_effects_from_the_record_or_asks(
         stage.client.executions.input(replayed.exec_id, value={"happened": False})
     assert result(stage.until(replayed.exec_id, "completed")) == f"sent {new_text}"
     assert len([line for line in stage.ran() if line.startswith("send")]) == 1 + sends
+
+
+def test_a_question_that_is_aborted_fails_the_call_and_a_retry_asks_again(paid: Stage) -> None:
+    exec_id = killed_at(paid, "posted")
+    asked(paid, exec_id)
+    paid.client.executions.abort_wait(exec_id)
+    failed = wait_until(lambda: _failed(paid, exec_id), "the failure")
+    assert failed.failure is not None
+    paid.client.executions.retry(exec_id)
+    paid.until(exec_id, "waiting")
+    assert paid.ran().count("refund") == 1
+    paid.client.executions.input(exec_id, value={"happened": True, "result": "by hand"})
+    assert result(paid.until(exec_id, "completed")) == "by hand"
+    assert paid.ran().count("refund") == 1
+
+
+CACHED = """
+@kitaru.checkpoint
+def plain(text):
+    ran("plain")
+    return text
+
+@kitaru.checkpoint(effect=True)
+def send(text: str) -> str:
+    ran("send")
+    return text
+
+@kitaru.flow(cache=True)
+def caching():
+    return send(plain("hello"))
+
+if __name__ == "__main__":
+    caching.run().wait()
+    caching.run().wait()
+"""
+
+
+def test_an_effect_is_not_answered_from_another_executions_cache(stage: Stage) -> None:
+    stage.python.start(stage.write(CACHED)).succeed()
+    assert stage.ran() == ["plain", "send", "send"]
