@@ -161,3 +161,16 @@ def test_the_table_says_what_and_why(stage: Stage) -> None:
     assert done.returncode == 1
     assert f"{exec_id} diverges" in done.stdout
     assert "argument 'topic' was" in done.stdout
+
+
+def test_a_replay_that_waits_is_looked_at_too(stage: Stage) -> None:
+    exec_id = waiting(stage, "review")
+    replayed = stage.client.executions.replay(exec_id, from_="draft#2")
+    stage.until(replayed.exec_id, "waiting")
+    before = journal(stage)
+    found = stage.client.executions.preflight("review")
+    assert [(one.exec_id, one.verdict, one.open_waits) for one in found] == [
+        (replayed.exec_id, "goes_on", ["approve#1"]),
+        (exec_id, "goes_on", ["approve#1"]),
+    ]
+    assert journal(stage) == before
