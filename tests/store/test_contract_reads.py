@@ -148,9 +148,10 @@ def test_statistics_count_by_group(store: Store, clock: Clock) -> None:
     finish(store, "e2", status=Status.FAILED)
     a = {"executions": 2, "completed": 1, "failed": 1, "cancelled": 0, "waiting": 0, "running": 0}
     b = {"executions": 2, "completed": 0, "failed": 0, "cancelled": 0, "waiting": 1, "running": 1}
+    unused = {"model_calls": 0, "input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0, "unpriced_calls": 0}
     assert store.reads.statistics("flow") == [
-        {"group": "a", **a, "checkpoints": 2, "mean_seconds": 5.0},
-        {"group": "b", **b, "checkpoints": 0, "mean_seconds": None},
+        {"group": "a", **a, "checkpoints": 2, "mean_seconds": 5.0, **unused},
+        {"group": "b", **b, "checkpoints": 0, "mean_seconds": None, **unused},
     ]
     assert [row["group"] for row in store.reads.statistics("status")] == [
         "completed",
@@ -160,7 +161,7 @@ def test_statistics_count_by_group(store: Store, clock: Clock) -> None:
     ]
     assert [row["group"] for row in store.reads.statistics("stack")] == [None, "local"]
     assert [(row["group"], row["executions"]) for row in store.reads.statistics("day")] == [("2027-01-15", 4)]
-    with pytest.raises(KitaruUsageError, match="flow, status, day, stack"):
+    with pytest.raises(KitaruUsageError, match="flow, model, status, day, stack"):
         store.reads.statistics("moon")
 
 

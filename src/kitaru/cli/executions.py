@@ -101,10 +101,10 @@ def _log_line(entry: LogEntry, verbose: int) -> str:
 
 
 def statistics(
-    group_by: Annotated[str, typer.Option(help="flow, status, day or stack.")] = "flow",
+    group_by: Annotated[str, typer.Option(help="flow, model, status, day or stack.")] = "flow",
     form: Output = Form.TEXT,
 ) -> None:
-    """Count executions and their mean duration.
+    """Count executions, their mean duration, and what model calls used and cost.
 
     Example: kitaru executions statistics --group-by day
     """

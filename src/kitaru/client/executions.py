@@ -163,9 +163,17 @@ class Executions:
         return following.events(self._backend.store, exec_id)
 
     def statistics(self, group_by: str = "flow") -> builtins.list[dict[str, Any]]:
-        """Counts and mean durations by ``flow``, ``status``, ``day`` or ``stack``."""
-        if group_by not in ("flow", "status", "day", "stack"):
-            raise KitaruUsageError(f"group_by takes flow, status, day or stack, not {group_by!r}.")
+        """Counts, mean durations (seconds), tokens and cost (US dollars) by ``flow``, ``status``, ``day`` (UTC) or
+        ``stack``; by ``model``: tokens and cost alone.
+
+        ``cost_usd`` sums the calls whose price is known (None: of none it is), ``unpriced_calls`` counts the others.
+        What was answered from a journal cost nothing again.
+
+        Raises:
+            KitaruUsageError: for another grouping.
+        """
+        if group_by not in ("flow", "model", "status", "day", "stack"):
+            raise KitaruUsageError(f"group_by takes flow, model, status, day or stack, not {group_by!r}.")
         return self._backend.store.reads.statistics(group_by)
 
     def pending_waits(self, exec_id: str | None = None) -> builtins.list[PendingWait]:

@@ -15,6 +15,8 @@ from kitaru.store.records import (
     CallRecord,
     IntentRecord,
     JsonDict,
+    LinkRecord,
+    SubcallRecord,
     WaitRecord,
 )
 
@@ -135,6 +137,8 @@ class Journal:
         blobs: Sequence[Blob] = (),
         waits: Sequence[WaitRecord] = (),
         intents: Sequence[IntentRecord] = (),
+        subcalls: Sequence[SubcallRecord] = (),
+        links: Sequence[LinkRecord] = (),
         metadata: JsonDict | None = None,
     ) -> None:
         """Commit; the calls get the next sequence numbers. Raises ``Fenced`` or ``KitaruBackendError``."""
@@ -146,5 +150,17 @@ class Journal:
                 record.seq = self._last_seq
                 self.remember_source(record)
         self._store.append(
-            Append(self.exec_id, self.epoch, calls, attempts, artifacts, blobs, waits, intents, metadata)
+            Append(
+                self.exec_id,
+                self.epoch,
+                calls,
+                attempts,
+                artifacts,
+                blobs,
+                waits,
+                intents,
+                subcalls,
+                links,
+                metadata,
+            )
         )

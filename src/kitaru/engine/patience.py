@@ -135,8 +135,8 @@ class _Patient:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._storage, name)
         if not callable(found):
-            # The readings of a store are a part of it that is made on first use; all else is plain data.
-            return self._patience.before(found) if name == "reads" else found
+            # Parts of a store that are made on first use; all else is plain data.
+            return self._patience.before(found) if name in ("reads", "registry") else found
         repeat, once = self._patience.repeat, name in _ONCE
 
         def patient(*arguments: Any, **named: Any) -> Any:

@@ -9,7 +9,7 @@ from kitaru.errors import KitaruRuntimeError
 from kitaru.store import statements as sql
 from kitaru.store.protocol import Fenced
 from kitaru.store.records import Append, CallRecord
-from kitaru.store.rows import artifact_row, attempt_row, call_row, intent_row, wait_row
+from kitaru.store.rows import artifact_row, attempt_row, call_row, intent_row, link_row, subcall_row, wait_row
 
 if TYPE_CHECKING:
     from kitaru.store.database import Transaction
@@ -42,6 +42,12 @@ class PreparedAppend:
         if write.artifacts:
             rows = [artifact_row(exec_id, artifact) for artifact in write.artifacts]
             self.statements += [(sql.INSERT_ARTIFACT, (*row, *fence)) for row in rows]
+        if write.subcalls:
+            rows = [subcall_row(exec_id, subcall) for subcall in write.subcalls]
+            self.statements += [(sql.INSERT_SUBCALL, (*row, *fence)) for row in rows]
+        if write.links:
+            rows = [link_row(exec_id, link) for link in write.links]
+            self.statements += [(sql.INSERT_LINK, (*row, *fence)) for row in rows]
         if write.waits:
             self.statements += [(sql.INSERT_WAIT, (*wait_row(exec_id, wait), *fence)) for wait in write.waits]
             children = {wait.child_exec_id for wait in write.waits if wait.child_exec_id is not None}

@@ -40,6 +40,7 @@ from kitaru.store.rows import (
 
 if TYPE_CHECKING:
     from kitaru.store.reads import SqlReads
+    from kitaru.store.registry import SqlRegistry
 
 
 class SqlJournal:
@@ -49,6 +50,7 @@ class SqlJournal:
         self.url = url
         self._database = database
         self._reads: SqlReads | None = None
+        self._registry: SqlRegistry | None = None
 
     @property
     def reads(self) -> SqlReads:
@@ -58,6 +60,15 @@ class SqlJournal:
 
             self._reads = SqlReads(self._database)
         return self._reads
+
+    @property
+    def registry(self) -> SqlRegistry:
+        """What this store keeps for all executions."""
+        if self._registry is None:
+            from kitaru.store.registry import SqlRegistry
+
+            self._registry = SqlRegistry(self._database)
+        return self._registry
 
     def now(self) -> float:
         """See ``JournalStore``."""
@@ -161,6 +172,10 @@ class SqlJournal:
 
         self._database.write(merge)
 
+    def merge_spec(self, exec_id: str, more: JsonDict, epoch: int | None = None) -> None:
+        """See ``JournalStore``."""
+        self._database.write(lambda tx: settling.merge_spec(tx, exec_id, more, epoch))
+
     # ---------------------------------------------------------------- reading back
 
     def execution(self, exec_id: str) -> ExecutionRecord:
@@ -200,6 +215,10 @@ class SqlJournal:
     def intents(self, exec_id: str) -> list[IntentRecord]:
         """See ``JournalStore``."""
         return [IntentRecord(*row) for row in self._rows(sql.INTENTS, exec_id)]
+
+    def subcall_counts(self, exec_id: str) -> dict[str, int]:
+        """See ``JournalStore``."""
+        return dict(self._rows(sql.SUBCALL_COUNTS, exec_id))
 
     def waits(self, exec_id: str) -> list[WaitRecord]:
         """See ``JournalStore``."""

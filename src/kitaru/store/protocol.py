@@ -28,13 +28,16 @@ from kitaru.store.records import (
     Finish,
     IntentRecord,
     JsonDict,
+    LinkRecord,
     LogRecord,
     NewExecution,
     Payload,
     StartRecord,
     Status,
+    SubcallRecord,
     WaitRecord,
 )
+from kitaru.store.registry_records import ModelRecord, SecretRecord
 
 
 class Fenced(KitaruRuntimeError):
@@ -182,6 +185,10 @@ class JournalStore(Protocol):
         """Attempts of effects that were about to start, by call and attempt number."""
         ...
 
+    def subcall_counts(self, exec_id: str) -> dict[str, int]:
+        """How many model and tool calls each call of an execution has made, over all its attempts."""
+        ...
+
     def waits(self, exec_id: str) -> list[WaitRecord]:
         """All waits, in the order of ``settled_at`` (pending last), then ``created_at``, then call id."""
         ...
@@ -217,6 +224,10 @@ class JournalStore(Protocol):
 
     def merge_metadata(self, exec_id: str, metadata: JsonDict) -> None:
         """Merge into the execution's metadata, key by key."""
+        ...
+
+    def merge_spec(self, exec_id: str, more: JsonDict, epoch: int | None = None) -> None:
+        """Merge into the execution's spec, key by key. ``epoch``: as its runner, else raises ``Fenced``."""
         ...
 
     def check(self) -> None:
@@ -271,10 +282,27 @@ class ReadStore(Protocol):
         ...
 
     def statistics(self, group_by: str) -> list[JsonDict]:
-        """Counts and durations by ``flow``, ``status``, ``day`` or ``stack``: rows of
-        ``{"group", "executions", "completed", "failed", "cancelled", "waiting", "running", "checkpoints",
-        "mean_seconds"}``, by group.
+        """By ``flow``, ``status``, ``day`` (UTC) or ``stack``: rows of ``{"group", "executions", "completed", "failed",
+        "cancelled", "waiting", "running", "checkpoints", "mean_seconds"}`` and usage: ``"model_calls",
+        "input_tokens", "output_tokens", "cost_usd", "unpriced_calls"``; by ``model``: usage alone. Sorted by group.
+        ``cost_usd`` sums what is known; None when nothing is. The day of usage is the model call's.
         """
+        ...
+
+    def subcalls(self, exec_id: str, call_id: str | None = None) -> list[SubcallRecord]:
+        """Model and tool calls of an execution, or of one of its calls, in the order in which they began."""
+        ...
+
+    def spent(self, exec_id: str) -> float:
+        """US dollars that the model calls of an execution and of its children, as far as known, have cost."""
+        ...
+
+    def links_from(self, exec_id: str) -> list[LinkRecord]:
+        """What the calls of an execution took from others."""
+        ...
+
+    def links_to(self, source_exec_id: str) -> list[tuple[str, LinkRecord]]:
+        """What others took from an execution, with the taker's id."""
         ...
 
     def purge(self, exec_ids: Sequence[str]) -> int:
@@ -282,10 +310,47 @@ class ReadStore(Protocol):
         ...
 
 
+class RegistryStore(Protocol):
+    """What is kept for all executions: model aliases, and secrets as they were encrypted."""
+
+    def models(self) -> list[ModelRecord]:
+        """All aliases, by name."""
+        ...
+
+    def put_model(self, model: ModelRecord) -> None:
+        """Add an alias or replace it; the one default is the last that was put as such."""
+        ...
+
+    def delete_model(self, alias: str) -> bool:
+        """Whether there was one."""
+        ...
+
+    def secrets(self) -> list[SecretRecord]:
+        """All secrets, by name."""
+        ...
+
+    def secret(self, name: str) -> SecretRecord | None:
+        """One, or None."""
+        ...
+
+    def put_secret(self, secret: SecretRecord) -> None:
+        """Add or replace; ``created_at`` of one that was there stays. The times are the database's."""
+        ...
+
+    def delete_secret(self, name: str) -> bool:
+        """Whether there was one."""
+        ...
+
+
 class Store(JournalStore, Protocol):
     """A journal and its readings. ``reads`` is made on first use: it is what imports SQLAlchemy."""
 
     url: str
+
+    @property
+    def registry(self) -> RegistryStore:
+        """What this store keeps for all executions."""
+        ...
 
     @property
     def reads(self) -> ReadStore:

@@ -16,28 +16,34 @@ from kitaru.store.records import (
     CallRecord,
     ExecutionRecord,
     JsonDict,
+    LinkRecord,
     LogRecord,
     StartRecord,
     Status,
+    SubcallRecord,
     WaitKind,
     WaitRecord,
     WaitStatus,
 )
 from kitaru.store.rows import (
+    LINK_COLUMNS,
     LOG_COLUMNS,
     SLIM_CALL_COLUMNS,
     SLIM_EXECUTION_COLUMNS,
     START_COLUMNS,
+    SUBCALL_COLUMNS,
     WAIT_COLUMNS,
     to_call,
     to_execution,
     to_log,
     to_start,
+    to_subcall,
     to_wait,
 )
-from kitaru.store.tables import calls, executions, logs, metadata, starts, waits
+from kitaru.store.spending import family_cost, usage_query, usage_row
+from kitaru.store.tables import calls, executions, links, logs, metadata, starts, subcalls, waits
 
-GROUPS = ("flow", "status", "day", "stack")
+GROUPS = ("flow", "model", "status", "day", "stack")
 UNFINISHED = (Status.RUNNING, Status.WAITING)
 
 
@@ -163,8 +169,27 @@ class SqlReads:
 
     def statistics(self, group_by: str) -> list[JsonDict]:
         """See ``ReadStore``."""
-        group = self._group(group_by)
+        place = self._model() if group_by == "model" else self._group(group_by, subcalls.c.started_at)
+        used = dict(map(usage_row, self._rows(usage_query(place))))
+        if group_by == "model":
+            return [{"group": group, **used[group]} for group in sorted(used)]
+        none: JsonDict = {
+            "model_calls": 0,
+            "input_tokens": 0,
+            "output_tokens": 0,
+            "cost_usd": 0.0,
+            "unpriced_calls": 0,
+        }
+        counted = self._counts(group_by)
+        uncounted = dict.fromkeys(("executions", *Status, "checkpoints"), 0) | {"mean_seconds": None}
+        return [
+            {"group": group, **counted.get(group, uncounted), **used.get(group, none)}
+            for group in sorted({*counted, *used}, key=lambda name: name or "")
+        ]
+
+    def _counts(self, group_by: str) -> dict[Any, JsonDict]:
         table = executions.c
+        group = self._group(group_by, table.created_at)
         counts = [
             func.count(case((table.status == status.value, 1))).label(status.value) for status in Status
         ]
@@ -173,14 +198,20 @@ class SqlReads:
         called = select(group, func.count()).select_from(executions)
         called = called.join(calls, calls.c.exec_id == table.exec_id).where(calls.c.kind == "checkpoint")
         checkpoints = {row[0]: row[1] for row in self._rows(called.group_by(group))}
-        rows: list[JsonDict] = []
-        for name, total, *by_status, mean in sorted(self._rows(query), key=lambda row: row[0] or ""):
-            row: JsonDict = {"group": name, "executions": total}
+        found: dict[Any, JsonDict] = {}
+        for name, total, *by_status, mean in self._rows(query):
+            row: JsonDict = {"executions": total}
             row |= {status.value: count for status, count in zip(Status, by_status, strict=True)}
-            rows.append(row | {"checkpoints": checkpoints.get(name, 0), "mean_seconds": mean})
-        return rows
+            found[name] = row | {"checkpoints": checkpoints.get(name, 0), "mean_seconds": mean}
+        return found
 
-    def _group(self, group_by: str) -> ColumnElement[Any]:
+    @staticmethod
+    def _model() -> ColumnElement[Any]:
+        """``provider/model``, as far as they are known."""
+        model = func.coalesce(subcalls.c.model, "unknown")
+        return case((subcalls.c.provider.is_(None), model), else_=subcalls.c.provider + "/" + model)
+
+    def _group(self, group_by: str, moment: ColumnElement[Any]) -> ColumnElement[Any]:
         table = executions.c
         if group_by == "flow":
             return table.flow_name
@@ -193,8 +224,33 @@ class SqlReads:
                 f"Statistics cannot be grouped by {group_by!r}; write one of {', '.join(GROUPS)}."
             )
         if self._database.dialect == "sqlite":
-            return literal_column("date(executions.created_at, 'unixepoch')")
-        return literal_column("to_char(to_timestamp(executions.created_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD')")
+            return literal_column(f"date({moment}, 'unixepoch')")
+        return literal_column(f"to_char(to_timestamp({moment}) AT TIME ZONE 'UTC', 'YYYY-MM-DD')")
+
+    def subcalls(self, exec_id: str, call_id: str | None = None) -> list[SubcallRecord]:
+        """See ``ReadStore``."""
+        query = select(*_listed(SUBCALL_COLUMNS, "subcalls")).select_from(subcalls)
+        query = query.where(subcalls.c.exec_id == exec_id)
+        if call_id is not None:
+            query = query.where(subcalls.c.call_id == call_id)
+        query = query.order_by(subcalls.c.started_at, subcalls.c.child_id)
+        return [to_subcall(row) for row in self._rows(query)]
+
+    def spent(self, exec_id: str) -> float:
+        """See ``ReadStore``."""
+        return family_cost(self._rows, exec_id)
+
+    def links_from(self, exec_id: str) -> list[LinkRecord]:
+        """See ``ReadStore``."""
+        query = select(*_listed(LINK_COLUMNS, "links")).select_from(links).where(links.c.exec_id == exec_id)
+        return [LinkRecord(*row) for row in self._rows(query.order_by(links.c.call_id, links.c.source))]
+
+    def links_to(self, source_exec_id: str) -> list[tuple[str, LinkRecord]]:
+        """See ``ReadStore``."""
+        query = select(*_listed(f"exec_id, {LINK_COLUMNS}", "links")).select_from(links)
+        query = query.where(links.c.source_exec_id == source_exec_id)
+        query = query.order_by(links.c.exec_id, links.c.call_id, links.c.source)
+        return [(row[0], LinkRecord(*row[1:])) for row in self._rows(query)]
 
     def purge(self, exec_ids: Sequence[str]) -> int:
         """See ``ReadStore``."""

@@ -152,6 +152,45 @@ class ArtifactRecord:
 
 
 @dataclass(slots=True)
+class SubcallRecord:
+    """A model or tool call made inside a checkpoint's attempt: committed when it ends, whatever becomes of the attempt.
+
+    ``child_id`` is ``<call_id>/<name>#<n>``; the values of the call are artifacts under it. Tokens are counts, and
+    ``cost_usd`` is US dollars; what nobody knows is None, never 0.
+    """
+
+    child_id: str
+    call_id: str
+    attempt: int
+    kind: str
+    name: str
+    status: str = "completed"
+    parent_id: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cost_usd: float | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    error: JsonDict | None = None
+    info: JsonDict | None = None
+
+
+@dataclass(slots=True)
+class LinkRecord:
+    """A call took a value from another execution: by ``load``, or from its ``cache``. ``source``: the artifact's id."""
+
+    call_id: str
+    kind: str
+    source_exec_id: str
+    source: str
+
+
+@dataclass(slots=True)
 class WaitRecord:
     """Something that an execution waits for. Written by the runner, settled by anybody, once."""
 
@@ -182,6 +221,8 @@ class Append:
     blobs: Sequence[Blob] = ()
     waits: Sequence[WaitRecord] = ()
     intents: Sequence[IntentRecord] = ()
+    subcalls: Sequence[SubcallRecord] = ()
+    links: Sequence[LinkRecord] = ()
     metadata: JsonDict | None = None
 
 

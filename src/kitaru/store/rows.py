@@ -14,10 +14,12 @@ from kitaru.store.records import (
     CallRecord,
     ExecutionRecord,
     IntentRecord,
+    LinkRecord,
     LogRecord,
     Payload,
     StartRecord,
     Status,
+    SubcallRecord,
     WaitRecord,
 )
 
@@ -59,6 +61,11 @@ WAIT_COLUMNS = _columns(
 ATTEMPT_COLUMNS = "call_id, attempt, error, started_at, ended_at"
 INTENT_COLUMNS = "call_id, attempt, started_at"
 ARTIFACT_COLUMNS = _columns("call_id, ordinal, name, kind, *, tags")
+SUBCALL_COLUMNS = (
+    "child_id, call_id, attempt, kind, name, status, parent_id, provider, model, input_tokens, output_tokens, "
+    "cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_usd, started_at, ended_at, error, info"
+)
+LINK_COLUMNS = "call_id, kind, source_exec_id, source"
 START_COLUMNS = "exec_id, call_id, name, kind, attempt, started_at, progress"
 LOG_COLUMNS = "exec_id, call_id, attempt, at, stream, level, logger, message"
 RESULT_COLUMNS = tuple(f"result_{part}" for part in PAYLOAD)
@@ -133,6 +140,17 @@ def attempt_row(exec_id: str, attempt: AttemptRecord) -> tuple[Any, ...]:
 def intent_row(exec_id: str, intent: IntentRecord) -> tuple[Any, ...]:
     """``exec_id`` and ``INTENT_COLUMNS``."""
     return (exec_id, intent.call_id, intent.attempt, intent.started_at)
+
+
+def subcall_row(exec_id: str, subcall: SubcallRecord) -> tuple[Any, ...]:
+    """``exec_id`` and ``SUBCALL_COLUMNS``."""
+    values = [getattr(subcall, name) for name in SUBCALL_COLUMNS.split(", ")]
+    return (exec_id, *values[:-2], to_json(subcall.error), to_json(subcall.info))
+
+
+def link_row(exec_id: str, link: LinkRecord) -> tuple[Any, ...]:
+    """``exec_id`` and ``LINK_COLUMNS``."""
+    return (exec_id, link.call_id, link.kind, link.source_exec_id, link.source)
 
 
 def artifact_row(exec_id: str, artifact: ArtifactRecord) -> tuple[Any, ...]:
@@ -257,6 +275,12 @@ def to_attempt(row: Row) -> AttemptRecord:
     """An attempt from ``ATTEMPT_COLUMNS``."""
     call_id, attempt, error, started_at, ended_at = row
     return AttemptRecord(call_id, attempt, _decode(error), started_at, ended_at)
+
+
+def to_subcall(row: Row) -> SubcallRecord:
+    """A model or tool call from ``SUBCALL_COLUMNS``."""
+    values: list[Any] = [*row[:-2], _json(row[-2]), _json(row[-1])]
+    return SubcallRecord(*values)
 
 
 def to_artifact(row: Row) -> ArtifactRecord:

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from kitaru.errors import KitaruBackendError
 
-VERSION = "0002"
+VERSION = "0003"
 """The newest revision in ``migrations/versions``. Revisions are numbered, so that they compare as text."""
 
 TABLES = frozenset(
@@ -17,6 +17,10 @@ TABLES = frozenset(
         "calls",
         "attempts",
         "intents",
+        "links",
+        "models",
+        "secrets",
+        "subcalls",
         "artifacts",
         "waits",
         "starts",

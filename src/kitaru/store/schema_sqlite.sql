@@ -110,6 +110,15 @@ CREATE TABLE intents (
 	started_at DOUBLE NOT NULL,
 	PRIMARY KEY (exec_id, call_id, attempt)
 );
+CREATE TABLE links (
+	exec_id TEXT NOT NULL,
+	call_id TEXT NOT NULL,
+	kind TEXT NOT NULL,
+	source_exec_id TEXT NOT NULL,
+	source TEXT NOT NULL,
+	PRIMARY KEY (exec_id, call_id, source)
+);
+CREATE INDEX links_by_source ON links (source_exec_id);
 CREATE TABLE logs (
 	log_id INTEGER NOT NULL,
 	exec_id TEXT NOT NULL,
@@ -123,9 +132,28 @@ CREATE TABLE logs (
 	PRIMARY KEY (log_id)
 );
 CREATE INDEX logs_by_execution ON logs (exec_id, log_id);
+CREATE TABLE models (
+	alias TEXT NOT NULL,
+	model TEXT NOT NULL,
+	secret TEXT,
+	fallback TEXT,
+	base_url TEXT,
+	is_default BOOLEAN DEFAULT 0 NOT NULL,
+	created_at DOUBLE NOT NULL,
+	PRIMARY KEY (alias)
+);
 CREATE TABLE schema_version (
 	version_num TEXT NOT NULL,
 	PRIMARY KEY (version_num)
+);
+CREATE TABLE secrets (
+	name TEXT NOT NULL,
+	token TEXT NOT NULL,
+	key_id TEXT NOT NULL,
+	keys TEXT NOT NULL,
+	created_at DOUBLE NOT NULL,
+	updated_at DOUBLE NOT NULL,
+	PRIMARY KEY (name)
 );
 CREATE TABLE starts (
 	exec_id TEXT NOT NULL,
@@ -136,6 +164,29 @@ CREATE TABLE starts (
 	started_at DOUBLE NOT NULL,
 	progress TEXT,
 	PRIMARY KEY (exec_id, call_id)
+);
+CREATE TABLE subcalls (
+	exec_id TEXT NOT NULL,
+	child_id TEXT NOT NULL,
+	call_id TEXT NOT NULL,
+	attempt BIGINT NOT NULL,
+	kind TEXT NOT NULL,
+	name TEXT NOT NULL,
+	status TEXT NOT NULL,
+	parent_id TEXT,
+	provider TEXT,
+	model TEXT,
+	input_tokens BIGINT,
+	output_tokens BIGINT,
+	cache_read_tokens BIGINT,
+	cache_write_tokens BIGINT,
+	reasoning_tokens BIGINT,
+	cost_usd DOUBLE,
+	started_at DOUBLE,
+	ended_at DOUBLE,
+	error TEXT,
+	info TEXT,
+	PRIMARY KEY (exec_id, child_id)
 );
 CREATE TABLE waits (
 	exec_id TEXT NOT NULL,
@@ -163,4 +214,4 @@ CREATE TABLE waits (
 );
 CREATE INDEX waits_on_children ON waits (child_exec_id) WHERE child_exec_id IS NOT NULL;
 CREATE INDEX waits_open ON waits (created_at) WHERE status = 'pending' AND kind = 'input';
-INSERT INTO schema_version (version_num) VALUES ('0002');
+INSERT INTO schema_version (version_num) VALUES ('0003');

@@ -123,5 +123,15 @@ def merge_metadata(transaction: Transaction, exec_id: str, metadata: JsonDict) -
     transaction.run(sql.SET_METADATA, (to_json({**_dict(row[0]), **metadata}), exec_id))
 
 
+def merge_spec(transaction: Transaction, exec_id: str, more: JsonDict, epoch: int | None) -> None:
+    """Merge into the spec of an execution, as the runner that holds it or (without epoch) as anybody."""
+    if epoch is not None:
+        held(transaction, exec_id, epoch)
+    else:
+        locked(transaction, exec_id)
+    row = transaction.run(sql.LOCK_SPEC, (exec_id,)).fetchone()
+    transaction.run(sql.SET_SPEC, (to_json({**_dict(row[0]), **more}), exec_id))
+
+
 def _dict(text: str | None) -> JsonDict:
     return json.loads(text) if text else {}

@@ -9,10 +9,12 @@ from kitaru.store.rows import (
     CALL_COLUMNS,
     EXECUTION_COLUMNS,
     INTENT_COLUMNS,
+    LINK_COLUMNS,
     LOG_COLUMNS,
     RESULT_COLUMNS,
     SLIM_CALL_COLUMNS,
     START_COLUMNS,
+    SUBCALL_COLUMNS,
     WAIT_COLUMNS,
 )
 
@@ -42,6 +44,8 @@ INSERT_CALL = _insert_if_held("calls", CALL_COLUMNS)
 INSERT_ATTEMPT = _insert_if_held("attempts", ATTEMPT_COLUMNS)
 INSERT_INTENT = _insert_if_held("intents", INTENT_COLUMNS)
 INSERT_ARTIFACT = _insert_if_held("artifacts", ARTIFACT_COLUMNS)
+INSERT_SUBCALL = _insert_if_held("subcalls", SUBCALL_COLUMNS)
+INSERT_LINK = _insert_if_held("links", LINK_COLUMNS)
 INSERT_WAIT = _insert_if_held(
     "waits",
     WAIT_COLUMNS,
@@ -165,6 +169,8 @@ DROP_ARTIFACTS = "DELETE FROM artifacts WHERE exec_id = ? AND call_id = ?"
 DROP_WAIT = "DELETE FROM waits WHERE exec_id = ? AND call_id = ?"
 FORGET_TAKEOVERS = "UPDATE executions SET takeovers = 0, counted_seq = 0 WHERE exec_id = ?"
 
+LOCK_SPEC = "SELECT spec FROM executions WHERE exec_id = ?{lock}"
+SET_SPEC = "UPDATE executions SET spec = ? WHERE exec_id = ?"
 LOCK_METADATA = "SELECT metadata FROM executions WHERE exec_id = ?{lock}"
 SET_METADATA = "UPDATE executions SET metadata = ? WHERE exec_id = ?"
 
@@ -177,6 +183,7 @@ OUTPUT = (
 )
 ATTEMPTS = f"SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE exec_id = ? ORDER BY call_id, attempt"
 INTENTS = f"SELECT {INTENT_COLUMNS} FROM intents WHERE exec_id = ? ORDER BY call_id, attempt"
+SUBCALL_COUNTS = "SELECT call_id, COUNT(*) FROM subcalls WHERE exec_id = ? GROUP BY call_id"
 CALL_ATTEMPTS = f"SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE exec_id = ? AND call_id = ? ORDER BY attempt"
 WAITS = (
     f"SELECT {WAIT_COLUMNS} FROM waits WHERE exec_id = ? "

@@ -143,6 +143,43 @@ artifacts = Table(
     PrimaryKeyConstraint("exec_id", "call_id", "ordinal"),
 )
 
+subcalls = Table(
+    "subcalls",
+    metadata,
+    Column("exec_id", Text(), nullable=False),
+    Column("child_id", Text(), nullable=False),
+    Column("call_id", Text(), nullable=False),
+    Column("attempt", BigInteger(), nullable=False),
+    Column("kind", Text(), nullable=False),
+    Column("name", Text(), nullable=False),
+    Column("status", Text(), nullable=False),
+    Column("parent_id", Text()),
+    Column("provider", Text()),
+    Column("model", Text()),
+    Column("input_tokens", BigInteger()),
+    Column("output_tokens", BigInteger()),
+    Column("cache_read_tokens", BigInteger()),
+    Column("cache_write_tokens", BigInteger()),
+    Column("reasoning_tokens", BigInteger()),
+    Column("cost_usd", Double[float]()),
+    Column("started_at", Double[float]()),
+    Column("ended_at", Double[float]()),
+    Column("error", Text()),
+    Column("info", Text()),
+    PrimaryKeyConstraint("exec_id", "child_id"),
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("exec_id", Text(), nullable=False),
+    Column("call_id", Text(), nullable=False),
+    Column("kind", Text(), nullable=False),
+    Column("source_exec_id", Text(), nullable=False),
+    Column("source", Text(), nullable=False),
+    PrimaryKeyConstraint("exec_id", "call_id", "source"),
+)
+
 waits = Table(
     "waits",
     metadata,
@@ -197,6 +234,29 @@ blobs = Table(
     Column("data", LargeBinary(), nullable=False),
 )
 
+models = Table(
+    "models",
+    metadata,
+    Column("alias", Text(), primary_key=True),
+    Column("model", Text(), nullable=False),
+    Column("secret", Text()),
+    Column("fallback", Text()),
+    Column("base_url", Text()),
+    Column("is_default", Boolean(), nullable=False, server_default=false()),
+    Column("created_at", Double[float](), nullable=False),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", Text(), primary_key=True),
+    Column("token", Text(), nullable=False),
+    Column("key_id", Text(), nullable=False),
+    Column("keys", Text(), nullable=False),
+    Column("created_at", Double[float](), nullable=False),
+    Column("updated_at", Double[float](), nullable=False),
+)
+
 schema_version = Table("schema_version", metadata, Column("version_num", Text(), primary_key=True))
 
 Index("executions_by_time", executions.c.created_at, executions.c.exec_id)
@@ -220,4 +280,5 @@ _partial("executions_due", executions.c.wake_at, where="wake_at IS NOT NULL")
 _partial("calls_by_cache_key", calls.c.cache_key, where="cache_key IS NOT NULL")
 _partial("waits_on_children", waits.c.child_exec_id, where="child_exec_id IS NOT NULL")
 _partial("waits_open", waits.c.created_at, where="status = 'pending' AND kind = 'input'")
+Index("links_by_source", links.c.source_exec_id)
 Index("logs_by_execution", logs.c.exec_id, logs.c.log_id)
