@@ -66,10 +66,11 @@ def test_a_subcall_is_written_under_the_lease_alone(store: Store) -> None:
     assert store.reads.links_from("e1") == []
 
 
-def test_the_subcalls_of_each_call_are_counted(store: Store) -> None:
+def test_the_highest_number_of_each_calls_subcalls_is_known(store: Store) -> None:
     held(store)
-    append(store, subcalls=[FULL, used("draft#1/llm#2"), used("other#1/llm#1")])
-    assert store.subcall_counts("e1") == {"draft#1": 2, "other#1": 1}
+    append(store, subcalls=[FULL, used("draft#1/llm#10"), used("draft#1/llm#9"), used("other#1/llm#1")])
+    assert store.subcall_numbers("e1") == {"draft#1": 10, "other#1": 1}
+    assert store.subcall_numbers("e2") == {}
 
 
 def test_links_are_found_from_both_ends(store: Store) -> None:

@@ -58,7 +58,11 @@ async def _async_attempt(run: Run, call: Call, number: int) -> Outcome:
     scope: CheckpointScope = checkpoint_scope(run, call, number)
     current_scope.set(scope)
     outcome = Outcome(
-        started_at=time.time(), metadata=scope.metadata, artifacts=scope.artifacts, blobs=scope.blobs
+        started_at=time.time(),
+        metadata=scope.metadata,
+        usage=scope.usage,
+        artifacts=scope.artifacts,
+        blobs=scope.blobs,
     )
     limit = asyncio.timeout(spec.timeout)
     try:

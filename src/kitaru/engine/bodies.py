@@ -28,7 +28,11 @@ def run_body(run: Run, scope: CheckpointScope, body: Callable[[], Any]) -> Outco
     token = current_scope.set(scope)
     started = time.time()
     outcome = Outcome(
-        started_at=started, metadata=scope.metadata, artifacts=scope.artifacts, blobs=scope.blobs
+        started_at=started,
+        metadata=scope.metadata,
+        usage=scope.usage,
+        artifacts=scope.artifacts,
+        blobs=scope.blobs,
     )
     try:
         run.bodies.enter()

@@ -108,6 +108,7 @@ class Outcome:
     unknown: bool = False
     learnt: str | None = None
     metadata: JsonDict = field(default_factory=dict[str, Any])
+    usage: JsonDict = field(default_factory=dict[str, Any])
     artifacts: Sequence[ArtifactRecord] = ()
     blobs: Sequence[Blob] = ()
 
@@ -196,6 +197,8 @@ def ended_record(call: Call, outcome: Outcome, key: str | None) -> CallRecord:
         info["effect"] = call.spec.effect.on_unknown
     if outcome.learnt:
         info["learnt"] = outcome.learnt
+    if outcome.usage:
+        info["usage"] = outcome.usage
     if outcome.metadata:
         info["metadata"] = outcome.metadata
     return CallRecord(

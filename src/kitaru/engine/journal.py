@@ -53,6 +53,7 @@ class Journal:
                 self.note_attempt(attempt)
             for intent in store.intents(exec_id):
                 self._intents[intent.call_id] = intent.attempt
+        self._subcalls = {} if fresh else store.subcall_numbers(exec_id)
         self.sources: dict[str, str] = {}
 
     def find(self, call_id: str) -> CallRecord | None:
@@ -72,6 +73,12 @@ class Journal:
             self._unknown.add(attempt.call_id)
         else:
             self._unknown.discard(attempt.call_id)
+
+    def next_subcall(self, call_id: str) -> int:
+        """A number for a model or tool call of this call that none of its attempts, in whatever process, has had."""
+        with self._lock:
+            number = self._subcalls[call_id] = self._subcalls.get(call_id, 0) + 1
+            return number
 
     def doubtful_attempt(self, call_id: str) -> int | None:
         """The attempt of an effect that started and of which nobody knows whether it happened."""

@@ -59,6 +59,13 @@ class ReplayPlan:
         )
 
 
+def reused_info(record: CallRecord) -> JsonDict:
+    """What is said of a call that another's record answers: what that one used up is saved this time."""
+    info = dict(record.info or {})
+    used = info.pop("usage", None) or info.get("saved")
+    return {**info, "saved": used} if used else info
+
+
 def same_inputs(recorded: JsonDict | None, given: JsonDict | None) -> str | None:
     """The first parameter whose value differs, or None. Opaque values (pickle) are not compared."""
     old, new = recorded or {}, given or {}
@@ -120,7 +127,7 @@ class Reuse:
         output = record.output
         if output is not None and output.location == "inline":
             output = self._store.output(self._plan.original, call_id)
-        info = {**(record.info or {}), "cached_from": f"{self._plan.original}/{call_id}"}
+        info = {**reused_info(record), "cached_from": f"{self._plan.original}/{call_id}"}
         return replace(record, output=output, info=info)
 
     def _override(self, call_id: str, kind: str, name: str) -> Payload | None:

@@ -15,6 +15,7 @@ from kitaru.engine.calls import Call, CallSpec, Outcome, bind, cache_key, ended_
 from kitaru.engine.causes import Raised
 from kitaru.engine.interrupts import Interruptible
 from kitaru.engine.journal import Journal
+from kitaru.engine.replay import reused_info
 from kitaru.engine.scope import Branch, CheckpointScope
 from kitaru.engine.signals import Cancelled, FlowSignal, LeaseLost, Suspended, TimedOut
 from kitaru.engine.vault import Vault
@@ -217,7 +218,7 @@ class Run(ABC):
         if hit is None:
             return None
         exec_id, record = hit
-        info = {k: v for k, v in (record.info or {}).items() if k == "type"}
+        info = {k: v for k, v in reused_info(record).items() if k in ("type", "saved")}
         record.info = {**info, "cached_from": f"{exec_id}/{record.call_id}"}
         record.call_id = call.call_id
         return record

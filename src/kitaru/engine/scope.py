@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kitaru.engine.run import Run
-    from kitaru.store.records import ArtifactRecord, Blob
+    from kitaru.store.records import ArtifactRecord, Blob, SubcallRecord
 
 
 class Branch:
@@ -53,6 +53,18 @@ class CheckpointScope:
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     artifacts: list[ArtifactRecord] = field(default_factory=list["ArtifactRecord"])
     blobs: list[Blob] = field(default_factory=list["Blob"])
+    usage: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def add_usage(self, subcall: SubcallRecord) -> None:
+        """Count a model call of this attempt: what a replay that re-uses the outcome need not pay."""
+        with self.run.changed:
+            used = self.usage
+            used["calls"] = used.get("calls", 0) + 1
+            used["tokens"] = (
+                used.get("tokens", 0) + (subcall.input_tokens or 0) + (subcall.output_tokens or 0)
+            )
+            if subcall.cost_usd is not None:
+                used["cost_usd"] = used.get("cost_usd", 0.0) + subcall.cost_usd
 
 
 Scope = FlowScope | CheckpointScope

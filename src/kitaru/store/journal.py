@@ -216,9 +216,13 @@ class SqlJournal:
         """See ``JournalStore``."""
         return [IntentRecord(*row) for row in self._rows(sql.INTENTS, exec_id)]
 
-    def subcall_counts(self, exec_id: str) -> dict[str, int]:
+    def subcall_numbers(self, exec_id: str) -> dict[str, int]:
         """See ``JournalStore``."""
-        return dict(self._rows(sql.SUBCALL_COUNTS, exec_id))
+        highest: dict[str, int] = {}
+        for call_id, child_id in self._rows(sql.SUBCALL_IDS, exec_id):
+            number = int(child_id.rpartition("#")[2])
+            highest[call_id] = max(number, highest.get(call_id, 0))
+        return highest
 
     def waits(self, exec_id: str) -> list[WaitRecord]:
         """See ``JournalStore``."""

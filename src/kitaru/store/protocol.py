@@ -185,8 +185,8 @@ class JournalStore(Protocol):
         """Attempts of effects that were about to start, by call and attempt number."""
         ...
 
-    def subcall_counts(self, exec_id: str) -> dict[str, int]:
-        """How many model and tool calls each call of an execution has made, over all its attempts."""
+    def subcall_numbers(self, exec_id: str) -> dict[str, int]:
+        """The highest number (after the ``#`` of ``child_id``) of the subcalls of each call that has some."""
         ...
 
     def waits(self, exec_id: str) -> list[WaitRecord]:

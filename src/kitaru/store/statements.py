@@ -183,7 +183,7 @@ OUTPUT = (
 )
 ATTEMPTS = f"SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE exec_id = ? ORDER BY call_id, attempt"
 INTENTS = f"SELECT {INTENT_COLUMNS} FROM intents WHERE exec_id = ? ORDER BY call_id, attempt"
-SUBCALL_COUNTS = "SELECT call_id, COUNT(*) FROM subcalls WHERE exec_id = ? GROUP BY call_id"
+SUBCALL_IDS = "SELECT call_id, child_id FROM subcalls WHERE exec_id = ?"
 CALL_ATTEMPTS = f"SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE exec_id = ? AND call_id = ? ORDER BY attempt"
 WAITS = (
     f"SELECT {WAIT_COLUMNS} FROM waits WHERE exec_id = ? "
