@@ -34,6 +34,8 @@ if TYPE_CHECKING:
         KitaruExecutionError,
         KitaruFeatureNotAvailableError,
         KitaruLogRetrievalError,
+        KitaruModelError,
+        KitaruModelOutputError,
         KitaruRuntimeError,
         KitaruStateError,
         KitaruUsageError,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     )
     from kitaru.flows import Flow, flow
     from kitaru.handles import FlowHandle
+    from kitaru.llm import llm
     from kitaru.models import ExecutionStatus
     from kitaru.runtime import current, current_execution_id
     from kitaru.waits import sleep, sleep_until, wait
@@ -67,6 +70,8 @@ _EXPORTS = {
         "KitaruExecutionError",
         "KitaruFeatureNotAvailableError",
         "KitaruLogRetrievalError",
+        "KitaruModelError",
+        "KitaruModelOutputError",
         "KitaruRuntimeError",
         "KitaruStateError",
         "KitaruUsageError",
@@ -76,6 +81,7 @@ _EXPORTS = {
     ),
     "kitaru.flows": ("Flow", "flow"),
     "kitaru.handles": ("FlowHandle",),
+    "kitaru.llm": ("llm",),
     "kitaru.models": ("ExecutionStatus",),
     "kitaru.runtime": ("current", "current_execution_id"),
     "kitaru.waits": ("sleep", "sleep_until", "wait"),
@@ -102,6 +108,8 @@ __all__ = [
     "KitaruExecutionError",
     "KitaruFeatureNotAvailableError",
     "KitaruLogRetrievalError",
+    "KitaruModelError",
+    "KitaruModelOutputError",
     "KitaruRuntimeError",
     "KitaruStateError",
     "KitaruUsageError",
@@ -116,6 +124,7 @@ __all__ = [
     "current_execution_id",
     "errors",
     "flow",
+    "llm",
     "load",
     "log",
     "now",

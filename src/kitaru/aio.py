@@ -1,4 +1,4 @@
-"""Awaitable twins of ``wait`` and ``sleep``, for flows written with ``async def``."""
+"""Awaitable twins of ``wait``, ``sleep`` and ``llm``, for flows written with ``async def``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar, overload
 
 from kitaru.engine.async_flow import AsyncRun
-from kitaru.engine.scope import FlowScope
+from kitaru.engine.scope import CheckpointScope, FlowScope, current_scope
 from kitaru.engine.waiting import Pending
 from kitaru.errors import KitaruUsageError
 from kitaru.waits import Question, Seconds, flow_scope, pending_question, pending_timer, seconds_of
 
-__all__ = ["sleep", "wait"]
+__all__ = ["llm", "sleep", "wait"]
 
 T = TypeVar("T")
 
@@ -81,3 +81,73 @@ def sleep(duration: Seconds) -> Coroutine[Any, Any, None]:
     """As ``kitaru.sleep``, to be awaited: a durable timer, ``duration`` in seconds or as a timedelta."""
     scope = flow_scope("aio.sleep()")
     return _open(scope, pending_timer(scope, seconds_of(duration)), "sleep(…)")
+
+
+@overload
+def llm(
+    prompt: str | list[Any],
+    model: str | None = None,
+    system: str | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    schema: None = None,
+    name: str | None = None,
+    *,
+    timeout: float | None = None,
+    retries: int = 3,
+) -> Coroutine[Any, Any, str]: ...
+@overload
+def llm(
+    prompt: str | list[Any],
+    model: str | None = None,
+    system: str | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    *,
+    schema: type[T],
+    name: str | None = None,
+    timeout: float | None = None,
+    retries: int = 3,
+) -> Coroutine[Any, Any, T]: ...
+@overload
+def llm(
+    prompt: str | list[Any],
+    model: str | None = None,
+    system: str | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    schema: Any = None,
+    name: str | None = None,
+    *,
+    timeout: float | None = None,
+    retries: int = 3,
+) -> Coroutine[Any, Any, Any]: ...
+def llm(
+    prompt: str | list[Any],
+    model: str | None = None,
+    system: str | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+    schema: Any = None,
+    name: str | None = None,
+    *,
+    timeout: float | None = None,
+    retries: int = 3,
+) -> Coroutine[Any, Any, Any]:
+    """As ``kitaru.llm``, to be awaited: in the body of an async flow, or in an async checkpoint.
+
+    Example:
+        >>> # in an async flow: a, b = await asyncio.gather(aio.llm("One?"), aio.llm("Two?", model="fast"))
+    """
+    from kitaru.llm import prepared, recorded_inputs, spec_of
+    from kitaru.model_calls.portal import run_awaiting
+    from kitaru.model_calls.requests import answer
+
+    scope, ask = prepared(prompt, model, system, temperature, max_tokens, schema, name, timeout, retries)
+    if isinstance(scope, CheckpointScope):
+        return run_awaiting(answer(ask, scope))
+
+    async def body(*recorded: object) -> Any:
+        return await run_awaiting(answer(ask, current_scope.get()))
+
+    return scope.run.call(spec_of(ask.name, body, is_async=True), recorded_inputs(ask), {}, None)

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from kitaru import config
+from kitaru import settings
 from kitaru.engine.runner import Runner
 from kitaru.engine.vault import Vault
 from kitaru.home import home
@@ -41,8 +41,8 @@ def backend() -> Backend:
     """
     if _used is not None:
         return _used
-    url = config.database_url()
-    objects = config.artifact_store(url)
+    url = settings.database_url()
+    objects = settings.artifact_store(url)
     key = (os.getpid(), url, objects)
     found = _open.get(key)
     if found is None:
@@ -65,7 +65,7 @@ def using(other: Backend) -> Generator[None]:
 
 def _connect(url: str, objects: str) -> Backend:
     store = open_store(url)
-    vault = Vault(store, objects, allow_pickle=bool(config.setting("allow_pickle")))
+    vault = Vault(store, objects, allow_pickle=bool(settings.setting("allow_pickle")))
     return Backend(store, vault, Runner(store, vault, home() / "runners", _launch_ready), objects)
 
 

@@ -9,6 +9,8 @@
     ├── KitaruStateError
     │   └── KitaruConflictError
     ├── KitaruRuntimeError
+    │   └── KitaruModelError
+    │       └── KitaruModelOutputError
     ├── KitaruBackendError
     ├── KitaruLogRetrievalError
     ├── KitaruFeatureNotAvailableError
@@ -41,6 +43,8 @@ __all__ = [
     "KitaruExecutionError",
     "KitaruFeatureNotAvailableError",
     "KitaruLogRetrievalError",
+    "KitaruModelError",
+    "KitaruModelOutputError",
     "KitaruRuntimeError",
     "KitaruStateError",
     "KitaruUsageError",
@@ -89,6 +93,36 @@ class KitaruConflictError(KitaruStateError):
 
 class KitaruRuntimeError(KitaruError):
     """A runner could not do its work: a flow that no longer imports, a process that could not start."""
+
+
+class KitaruModelError(KitaruRuntimeError):
+    """A model could not be asked, or did not answer.
+
+    Attributes:
+        model: ``provider/model``.
+        status_code: the HTTP status, where there is one.
+        retryable: True where the same request may succeed later.
+        retry_after: seconds that the provider asks to wait before that.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        model: str | None = None,
+        status_code: int | None = None,
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.model = model
+        self.status_code = status_code
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class KitaruModelOutputError(KitaruModelError):
+    """A model answered, and not with what was asked for."""
 
 
 class KitaruBackendError(KitaruError):

@@ -9,9 +9,9 @@ import secrets
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypeVar, cast, overload
 
-from kitaru import config, starting
+from kitaru import settings, starting
 from kitaru.backend import Backend, backend
 from kitaru.children import ChildHandle
 from kitaru.engine.execution import Session
@@ -32,6 +32,9 @@ from kitaru.runners.entrypoint import describe_entrypoint
 from kitaru.runners.top_level import loading
 from kitaru.store.protocol import Store
 from kitaru.store.records import Blob, CallKind, ExecutionRecord, JsonDict, NewExecution
+
+if TYPE_CHECKING:
+    from kitaru.images import ImageSettings
 
 __all__ = ["Flow", "flow", "target"]
 
@@ -206,16 +209,17 @@ class Flow(Generic[P, R]):
         self, exec_id: str, inputs: JsonDict, blobs: list[Blob], options: dict[str, Any]
     ) -> NewExecution:
         said = self._options
-        stack = config.setting("stack", options["stack"], said.stack)
+        stack = settings.setting("stack", options["stack"], said.stack)
         if stack != "local":
             raise KitaruFeatureNotAvailableError(
                 f"There is no stack {stack!r}; only the built-in 'local' is available."
             )
         spec: JsonDict = {
             "entrypoint": describe_entrypoint(self.__kitaru_function__).to_json(),
-            "retries": config.setting("retries", options["retries"], said.retries),
-            "cache": config.setting("cache", options["cache"], said.cache),
-            "timeout": config.setting("timeout", said.timeout),
+            "retries": settings.setting("retries", options["retries"], said.retries),
+            "cache": settings.setting("cache", options["cache"], said.cache),
+            "timeout": settings.setting("timeout", said.timeout),
+            "budget_usd": settings.setting("budget_usd", said.budget_usd),
         }
         return NewExecution(
             exec_id,
@@ -292,7 +296,7 @@ def flow(
     retries: int | None = None,
     cache: bool | None = None,
     stack: str | None = None,
-    image: config.ImageSettings | dict[str, Any] | None = None,
+    image: ImageSettings | dict[str, Any] | None = None,
     timeout: float | None = None,
     budget_usd: float | None = None,
     name: str | None = None,
@@ -304,7 +308,7 @@ def flow(
     retries: int | None = None,
     cache: bool | None = None,
     stack: str | None = None,
-    image: config.ImageSettings | dict[str, Any] | None = None,
+    image: ImageSettings | dict[str, Any] | None = None,
     timeout: float | None = None,
     budget_usd: float | None = None,
     name: str | None = None,
@@ -320,7 +324,9 @@ def flow(
         stack: the stack to run on.
         image: the image to run in, on stacks with containers.
         timeout: seconds that the flow may work; time spent suspended does not count.
-        budget_usd: the most that model calls may cost.
+        budget_usd: the most that model calls of an execution and its children may cost, in US dollars, as far as
+            prices are known. The call that would begin above it does not start, and the execution ends with
+            ``KitaruBudgetExceeded``: resume it with a higher budget and what is recorded is not paid again.
         name: the flow's name; default: the function's.
 
     Raises:
@@ -333,8 +339,8 @@ def flow(
         >>> greet.name
         'greet'
     """
-    if budget_usd is not None:
-        raise KitaruFeatureNotAvailableError("budget_usd is not available yet: model calls are not tracked.")
+    if budget_usd is not None and budget_usd <= 0:
+        raise KitaruUsageError(f"budget_usd is in US dollars and above 0, not {budget_usd}.")
     if retries is not None and retries < 0:
         raise KitaruUsageError(f"retries is 0 or more, not {retries}.")
     if timeout is not None and timeout <= 0:

@@ -120,7 +120,9 @@ def new_replay(
     """The execution that repeats ``exec_id``, ready to be created."""
     original = store.execution(exec_id)
     plan, inputs, blobs = plan_replay(store, vault, original, from_, overrides, new_inputs)
-    spec = {**original.spec, "replay": replace(plan, effects=effects).to_json()}
+    # Aliases of models are those of its own first model call.
+    spec = {key: value for key, value in original.spec.items() if key != "models"}
+    spec["replay"] = replace(plan, effects=effects).to_json()
     return NewExecution(
         new_id,
         original.flow_name,

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from kitaru.engine.scope import CheckpointScope, current_scope
+from kitaru.engine.vault import EMBEDDED_BYTES
 from kitaru.errors import KitaruUsageError
 from kitaru.payloads import describe
 from kitaru.store.records import ArtifactRecord, Blob, JsonDict, SubcallRecord
@@ -66,9 +67,9 @@ class TrackedCall:
         """
         vault = self._scope.run.vault
         try:
-            payload, blobs = vault.put(value)
+            payload, blobs = vault.put(value, inline=EMBEDDED_BYTES)
         except KitaruUsageError:
-            payload, blobs = vault.put(repr(value))
+            payload, blobs = vault.put(repr(value), inline=EMBEDDED_BYTES)
         self._blobs += blobs
         self._artifacts.append(ArtifactRecord(self.child_id, len(self._artifacts) + 1, name, kind, payload))
 
@@ -110,20 +111,37 @@ class TrackedCall:
         record.ended_at = ended_at or time.time()
         if record.kind == "llm_call":
             self._scope.add_usage(record)
-        self._scope.run.commit(subcalls=[record], artifacts=self._artifacts, blobs=self._blobs)
+        run = self._scope.run
+        run.commit(subcalls=[record], artifacts=self._artifacts, blobs=self._blobs)
+        run.budget.release(self.child_id)
 
 
-def begin(name: str, kind: Kind, *, parent: str | None = None, scope: object = None) -> TrackedCall | None:
+def begin(
+    name: str,
+    kind: Kind,
+    *,
+    parent: str | None = None,
+    scope: object = None,
+    estimate_usd: float | None = None,
+) -> TrackedCall | None:
     """A model or tool call begins now, inside the current checkpoint; None outside of one.
+
+    A model call that would begin above the execution's budget does not: the flow ends there, to be resumed.
 
     Args:
         name: what is called: ``llm``, or the tool's name.
         kind: ``llm_call`` or ``tool_call``.
         parent: the ``child_id`` of the call that it belongs to, if any.
         scope: what ``current_checkpoint`` gave, where the call is seen from another thread or task.
+        estimate_usd: what a model call may cost, in US dollars, as far as it can be told before.
     """
     inside = scope if isinstance(scope, CheckpointScope) else current_scope.get()
-    return TrackedCall(inside, name, kind, parent) if isinstance(inside, CheckpointScope) else None
+    if not isinstance(inside, CheckpointScope):
+        return None
+    call = TrackedCall(inside, name, kind, parent)
+    if kind == "llm_call":
+        inside.run.budget.reserve(call.child_id, estimate_usd)
+    return call
 
 
 def current_checkpoint() -> object:

@@ -73,7 +73,7 @@ def test_every_error_is_a_kitaru_error_and_exported() -> None:
             "kitaru.client",
             ["KitaruClient", "AsyncKitaruClient", "ExecutionStatus", "Execution", "PendingWait"],
         ),
-        ("kitaru.config", ["ImageSettings", "configure"]),
+        ("kitaru.config", ["ImageSettings", "configure", "register_model_alias", "resolve_model_selection"]),
         ("kitaru.runtime", ["current_execution_id", "_get_current_execution_id"]),
     ],
 )

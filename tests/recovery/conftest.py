@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from kitaru import KitaruClient
-from kitaru.config import database_url
 from kitaru.models import Execution
+from kitaru.settings import database_url
 from tests.support.processes import Process, Python, lines, wait_for_line, wait_until
 
 PRELUDE = """

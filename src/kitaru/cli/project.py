@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from kitaru import __version__, cleaning, config
+from kitaru import __version__, cleaning, settings
 from kitaru.cli import output, views
 from kitaru.cli.output import Form, Output
 from kitaru.client import KitaruClient
@@ -59,10 +59,10 @@ def info(form: Output = Form.TEXT) -> None:
 
     Example: kitaru info -o json
     """
-    settings: dict[str, Any] = {}
-    for name in config.DEFAULTS:
-        value, source = config.sourced(name)
-        settings[name] = {"value": value, "source": source}
+    found: dict[str, Any] = {}
+    for name in settings.DEFAULTS:
+        value, source = settings.sourced(name)
+        found[name] = {"value": value, "source": source}
     root = project_root()
     item = {
         "version": __version__,
@@ -71,7 +71,7 @@ def info(form: Output = Form.TEXT) -> None:
         "home": str(home()),
         "project": None if root is None else str(root),
         "state": str(state_folder()),
-        "settings": settings,
+        "settings": found,
     }
 
     def show() -> None:
@@ -79,7 +79,7 @@ def info(form: Output = Form.TEXT) -> None:
             if key != "settings":
                 print(f"{key}: {value}")
         output.table(
-            "", ["setting", "value", "from"], [(n, s["value"], s["source"]) for n, s in settings.items()]
+            "", ["setting", "value", "from"], [(n, s["value"], s["source"]) for n, s in found.items()]
         )
 
     output.one("info", form, item, show)

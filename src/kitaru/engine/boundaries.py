@@ -25,6 +25,7 @@ BOUNDARIES = (
     "reopen",
     "request_cancel",
     "merge_metadata",
+    "merge_spec",
 )
 """The store's methods that commit what correctness rests on. Heartbeats, starts and logs only serve the watching."""
 

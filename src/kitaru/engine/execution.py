@@ -19,9 +19,18 @@ from kitaru.engine.patience import Patience
 from kitaru.engine.replay import ReplayPlan, Reuse
 from kitaru.engine.run import FlowCode, Run
 from kitaru.engine.runner import Runner, boot_clock
-from kitaru.engine.signals import Cancelled, FlowSignal, LeaseLost, Stopped, StorageLost, Suspended, TimedOut
+from kitaru.engine.signals import (
+    BudgetExceeded,
+    Cancelled,
+    FlowSignal,
+    LeaseLost,
+    Stopped,
+    StorageLost,
+    Suspended,
+    TimedOut,
+)
 from kitaru.engine.waiting import Prompt
-from kitaru.errors import FailureOrigin, KitaruBackendError, KitaruUsageError
+from kitaru.errors import FailureOrigin, KitaruBackendError, KitaruBudgetExceeded, KitaruUsageError
 from kitaru.payloads import describe
 from kitaru.store.protocol import Fenced
 from kitaru.store.records import AttemptRecord, ExecutionRecord, Finish, JsonDict, LogRecord, Status
@@ -168,6 +177,10 @@ class Session:
         end = Finish(run.exec_id, run.journal.epoch, Status.COMPLETED, active_seconds=run.active_seconds)
         if isinstance(signal, Cancelled):
             end.status, end.failure = Status.CANCELLED, told(signal, FailureOrigin.CANCELLED)
+        elif isinstance(signal, BudgetExceeded):
+            end.status = Status.FAILED
+            end.failure = failure_form(KitaruBudgetExceeded(str(signal)), run.raised)
+            end.failure["origin"] = FailureOrigin.RUNTIME
         elif isinstance(signal, TimedOut):
             end.status, end.failure = Status.FAILED, told(signal, FailureOrigin.TIMEOUT)
         elif error is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kitaru.engine import divergence
+from kitaru.engine.budget import Budget
 from kitaru.engine.calls import Call, CallSpec, Outcome, bind, cache_key, ended_record
 from kitaru.engine.causes import Raised
 from kitaru.engine.interrupts import Interruptible
@@ -70,6 +71,7 @@ class Run(ABC):
     def __post_init__(self) -> None:
         self._positions = itertools.count(1)
         self.exec_id = self.execution.exec_id
+        self.budget = Budget(self)
 
     @abstractmethod
     def main(self) -> Any:
@@ -239,6 +241,15 @@ class Run(ABC):
         except Fenced as error:
             self.interrupt(LeaseLost(self.exec_id))
             raise LeaseLost(self.exec_id) from error
+
+    def pin(self, more: JsonDict) -> None:
+        """Keep in the execution's spec what holds from now on, over resumes too."""
+        try:
+            self.store.merge_spec(self.exec_id, more, self.journal.epoch)
+        except Fenced as error:
+            self.interrupt(LeaseLost(self.exec_id))
+            raise LeaseLost(self.exec_id) from error
+        self.execution.spec.update(more)
 
     def build(self, call: Call, outcome: Outcome) -> tuple[CallRecord, list[Blob], BaseException | None]:
         """The record of an outcome and its blobs. An output that cannot be encoded is a failure of the call."""

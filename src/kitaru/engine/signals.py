@@ -37,6 +37,17 @@ class TimedOut(FlowSignal):
         self.seconds = seconds
 
 
+class BudgetExceeded(FlowSignal):
+    """The next model call would begin above a budget; the execution can be resumed with a higher one."""
+
+    def __init__(self, exec_id: str, limit: float, spent: float, reserved: float) -> None:
+        under_way = f", and calls on their way may cost ${reserved:.6f}" if reserved else ""
+        super().__init__(
+            f"execution {exec_id} has a budget of ${limit:g}: ${spent:.6f} is spent{under_way}. Go on with "
+            f"`kitaru executions resume {exec_id} --budget-usd AMOUNT`; what is recorded is not paid again."
+        )
+
+
 class LeaseLost(FlowSignal):
     """Another runner holds the execution now; this one has recorded nothing since and must end."""
 
