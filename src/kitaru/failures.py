@@ -53,6 +53,8 @@ def failure_of(execution: ExecutionRecord) -> KitaruExecutionError:
         kind = type(cause)
     elif origin is FailureOrigin.USER_CODE:
         kind = KitaruUserCodeError
+    if isinstance(cause, KitaruBudgetExceeded):
+        message = f"{str(cause)[0].upper()}{str(cause)[1:]}"
     error = kind(message, exec_id=exec_id, status=status, failure_origin=origin)
     error.__cause__ = cause
     return error

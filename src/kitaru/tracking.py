@@ -51,7 +51,7 @@ class TrackedCall:
     def __init__(self, scope: CheckpointScope, name: str, kind: Kind, parent: str | None) -> None:
         self._scope = scope
         number = scope.run.journal.next_subcall(scope.call_id)
-        self.child_id = f"{scope.call_id}/{name}#{number}"
+        self.child_id = f"{scope.call_id}/{name.replace('/', '_')}#{number}"
         self._record = SubcallRecord(
             self.child_id, scope.call_id, scope.attempt, kind, name, parent_id=parent
         )

@@ -65,7 +65,7 @@ SHAPES: dict[str, tuple[str, str]] = {}
 
 def test_every_answer_is_as_documented(python: Python) -> None:
     SHAPES.update({command: (form, told) for command, form, told in ROW.findall(PAGE)})
-    assert len(SHAPES) == 21
+    assert len(SHAPES) == 24
     python.script(SCRIPT, "flows.py")
     asked(python, "status")
     asked(python, "info")
@@ -79,6 +79,9 @@ def test_every_answer_is_as_documented(python: Python) -> None:
     asked(python, "artifacts get", artifact)
     asked(python, "artifacts diff", artifact, artifact)
     asked(python, "executions statistics")
+    asked(python, "model register", "fast", "--model", "google/gemini-2.5-flash")
+    asked(python, "model list")
+    asked(python, "model delete", "fast")
     asked(python, "executions input", first, "--value", "true")
     asked(python, "executions watch", first)
     second = asked(python, "executions replay", first, "--from", "approve", "--wait")["exec_id"]

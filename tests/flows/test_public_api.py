@@ -18,6 +18,10 @@ SIGNATURES = {
     "load": ["exec_id", "name"],
     "log": ["metadata"],
     "progress": ["done", "total", "message"],
+    "llm": [
+        *("prompt", "model", "system", "temperature", "max_tokens", "schema", "name"),
+        *("timeout", "retries"),
+    ],
     "flow": ["function", "retries", "cache", "stack", "image", "timeout", "budget_usd", "name"],
 }
 
@@ -31,8 +35,8 @@ CLIENT = {
     "pending_waits": ["exec_id"],
     "input": ["exec_id", "wait", "value"],
     "abort_wait": ["exec_id", "wait"],
-    "retry": ["exec_id"],
-    "resume": ["exec_id"],
+    "retry": ["exec_id", "budget_usd"],
+    "resume": ["exec_id", "budget_usd"],
     "cancel": ["exec_id"],
     "replay": ["exec_id", "from_", "overrides", "effects", "memory", "inputs"],
 }

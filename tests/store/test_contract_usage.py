@@ -93,9 +93,13 @@ def test_what_an_execution_spent_counts_its_children(store: Store) -> None:
     append(
         store, exec_id="parent", subcalls=[used("a#1/llm#2"), used("a#1/t#1", kind="tool_call", cost_usd=7.0)]
     )
-    assert store.reads.spent("parent") == 1.75
-    assert store.reads.spent("grandchild") == 0.5
-    assert store.reads.spent("unknown") == 0.0
+    found = store.reads.usage(["parent", "grandchild", "unknown"])
+    assert {exec_id: (used["model_calls"], used["cost_usd"]) for exec_id, used in found.items()} == {
+        "parent": (4, 1.75),
+        "grandchild": (1, 0.5),
+        "unknown": (0, 0.0),
+    }
+    assert store.reads.usage([]) == {}
 
 
 def test_statistics_sum_what_model_calls_cost(store: Store, clock: Clock) -> None:

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from kitaru import __version__
-from kitaru.cli import artifacts, executions, project, running, steering
+from kitaru.cli import artifacts, executions, models, project, running, steering
 from kitaru.errors import KitaruError, KitaruUsageError
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ executions.register(group)
 steering.register(group)
 app.add_typer(group, name="executions")
 artifacts.register(app)
+models.register(app)
 
 
 def run() -> int:

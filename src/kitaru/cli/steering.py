@@ -119,20 +119,28 @@ def _launched(command: str, form: Form, execution: Execution, wait: bool) -> Non
         raise typer.Exit(1)
 
 
-def resume(exec_id: ExecId, wait: Wait = False, form: Output = Form.TEXT) -> None:
-    """Go on with an execution whose process died.
+Budget = Annotated[
+    float | None,
+    typer.Option(
+        "--budget-usd", min=0, help="What its model calls may cost from its start on, in US dollars."
+    ),
+]
+
+
+def resume(exec_id: ExecId, wait: Wait = False, budget_usd: Budget = None, form: Output = Form.TEXT) -> None:
+    """Go on with an execution whose process died, or whose budget was spent.
 
     Example: kitaru executions resume kr-0123456789abcdef --wait
     """
-    _launched("executions resume", form, KitaruClient().executions.resume(exec_id), wait)
+    _launched("executions resume", form, KitaruClient().executions.resume(exec_id, budget_usd), wait)
 
 
-def retry(exec_id: ExecId, wait: Wait = False, form: Output = Form.TEXT) -> None:
+def retry(exec_id: ExecId, wait: Wait = False, budget_usd: Budget = None, form: Output = Form.TEXT) -> None:
     """Run a failed execution again from what is recorded: only what failed runs again.
 
     Example: kitaru executions retry kr-0123456789abcdef
     """
-    _launched("executions retry", form, KitaruClient().executions.retry(exec_id), wait)
+    _launched("executions retry", form, KitaruClient().executions.retry(exec_id, budget_usd), wait)
 
 
 def cancel(exec_id: ExecId, form: Output = Form.TEXT) -> None:

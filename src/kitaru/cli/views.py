@@ -27,9 +27,16 @@ def executions(page: Sequence[Execution]) -> None:
         return
     table(
         "",
-        ["execution", "flow", "status", "created", "took"],
+        ["execution", "flow", "status", "created", "took", "cost"],
         [
-            (e.exec_id, e.flow_name, e.status.value, ago(e.created_at), between(e.started_at, e.ended_at))
+            (
+                e.exec_id,
+                e.flow_name,
+                e.status.value,
+                ago(e.created_at),
+                between(e.started_at, e.ended_at),
+                dollars(e.cost_usd, e.unpriced_calls),
+            )
             for e in page
         ],
     )
@@ -77,7 +84,11 @@ def execution(found: Execution) -> None:
         print(f"  {name} = {ref.preview}")
     if found.metadata:
         print(f"metadata: {found.metadata}")
-    table("", ["call", "status", "attempts", "took", "output"], [_call(c) for c in found.checkpoints])
+    table("", ["call", "status", "attempts", "took", "cost", "output"], [_call(c) for c in found.checkpoints])
+    if found.tokens or found.unpriced_calls:
+        print(f"cost: {dollars(found.cost_usd, found.unpriced_calls)} for {found.tokens} tokens")
+    if found.saved_usd:
+        print(f"saved: {dollars(found.saved_usd)} by answers from the record")
     for call in found.running_calls:
         print(f"running: {call.call_id} (attempt {call.attempt}) for {between(call.started_at, None)}")
     if found.pending_wait:
@@ -92,7 +103,10 @@ def execution(found: Execution) -> None:
 def _call(call: CheckpointCall) -> tuple[Any, ...]:
     shown = call.artifacts[0].preview if call.artifacts else call.failure.message if call.failure else ""
     status = f"{call.status} (from {call.cached_from})" if call.cached_from else call.status
-    return call.call_id, status, call.attempts, between(call.started_at, call.ended_at), (shown or "")[:80]
+    unpriced = sum(one.cost_usd is None and one.status == "completed" for one in call.llm_calls)
+    cost = dollars(call.cost_usd, unpriced) if call.llm_calls else ""
+    took = between(call.started_at, call.ended_at)
+    return call.call_id, status, call.attempts, took, cost, (shown or "")[:80]
 
 
 def question(wait: PendingWait) -> None:
@@ -130,10 +144,13 @@ def execution_diff(found: ExecutionDiff) -> None:
         [
             ("status", a.status.value, b.status.value),
             ("took", between(a.started_at, a.ended_at), between(b.started_at, b.ended_at)),
+            ("tokens", a.tokens or 0, b.tokens or 0),
+            ("cost", dollars(a.cost_usd, a.unpriced_calls), dollars(b.cost_usd, b.unpriced_calls)),
             *(_beside(value) for value in (*found.inputs, found.result) if not value.same),
         ],
     )
-    table("", ["call", "change", "a took", "b took", "differs"], [_call_diff(call) for call in found.calls])
+    columns = ["call", "change", "a took", "b took", "a cost", "b cost", "differs"]
+    table("", columns, [_call_diff(call) for call in found.calls])
     for call in found.calls:
         if (
             call.change == "changed"
@@ -145,6 +162,13 @@ def execution_diff(found: ExecutionDiff) -> None:
             print(f"kitaru artifacts diff '{call.output.a.artifact_id}' '{call.output.b.artifact_id}'")
 
 
+def dollars(amount: float | None, unpriced: int = 0) -> str:
+    """US dollars; what is not known is said."""
+    if amount is None:
+        return "unknown" if unpriced else "-"
+    return f"${amount:.4f}{f' + {unpriced} unpriced' if unpriced else ''}"
+
+
 def _beside(value: ValueDiff) -> tuple[Any, ...]:
     return value.name, *((side.preview or "")[:60] if side else "-" for side in (value.a, value.b))
 
@@ -152,7 +176,9 @@ def _beside(value: ValueDiff) -> tuple[Any, ...]:
 def _call_diff(call: CallDiff) -> tuple[Any, ...]:
     took = [between(side.started_at, side.ended_at) if side else "-" for side in (call.a, call.b)]
     values = [*call.inputs, *([call.output] if call.output else [])]
-    return call.call_id, call.change.replace("_", " "), *took, ", ".join(v.name for v in values if not v.same)
+    costs = [dollars(side.cost_usd) if side else "-" for side in (call.a, call.b)]
+    differs = ", ".join(v.name for v in values if not v.same)
+    return call.call_id, call.change.replace("_", " "), *took, *costs, differs
 
 
 def artifacts(found: Sequence[ArtifactRef]) -> None:

@@ -8,6 +8,7 @@ from kitaru.backend import Backend
 from kitaru.client import mapping
 from kitaru.errors import KitaruStateError
 from kitaru.models import ArtifactDiff, ArtifactRef
+from kitaru.store.records import ArtifactRecord
 
 
 class Artifacts:
@@ -75,11 +76,17 @@ class Artifacts:
         backend = self._backend
         execution = mapping.execution(backend, backend.store.execution(exec_id))
         found = list(execution.inputs.values())
-        saved = backend.store.artifacts(exec_id)
+        saved: dict[str, builtins.list[ArtifactRecord]] = {}
+        for item in backend.store.artifacts(exec_id):
+            saved.setdefault(item.call_id, []).append(item)
+        inner: dict[str, builtins.list[str]] = {}
+        for subcall in backend.store.reads.subcalls(exec_id):
+            inner.setdefault(subcall.call_id, []).append(subcall.child_id)
         for record in backend.store.reads.call_summaries(exec_id):
-            own = [item for item in saved if item.call_id == record.call_id]
-            call = mapping.call(backend, exec_id, record, own, [])
+            call = mapping.call(backend, exec_id, record, saved.get(record.call_id, []), [])
             found += [*call.inputs.values(), *call.artifacts]
+            for child_id in inner.get(record.call_id, []):
+                found += [mapping.saved_artifact(backend, exec_id, item) for item in saved.get(child_id, [])]
         if execution.result is not None:
             found.append(execution.result)
         return found

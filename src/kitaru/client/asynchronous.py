@@ -42,7 +42,8 @@ class AsyncKitaruClient:
 
     Attributes:
         executions: list, get, answer, resume, retry, cancel, replay.
-        artifacts: list, get.
+        artifacts: list, get, diff.
+        models: register, list, get, delete.
 
     Example:
         >>> client = AsyncKitaruClient()
@@ -63,3 +64,8 @@ class AsyncKitaruClient:
     def artifacts(self) -> Any:
         """Artifacts."""
         return _Awaitable(self._client.artifacts)
+
+    @property
+    def models(self) -> Any:
+        """Names for models."""
+        return _Awaitable(self._client.models)

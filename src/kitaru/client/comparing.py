@@ -6,7 +6,7 @@ import difflib
 from typing import Any
 
 from kitaru.backend import Backend
-from kitaru.client import mapping
+from kitaru.client import mapping, usage
 from kitaru.models import (
     ArtifactDiff,
     ArtifactRef,
@@ -23,7 +23,13 @@ CONTEXT_LINES = 3
 
 def compare_executions(backend: Backend, id_a: str, id_b: str) -> ExecutionDiff:
     """What two executions have in common, and where they part."""
-    a, b = (mapping.execution(backend, backend.store.execution(exec_id)) for exec_id in (id_a, id_b))
+    used = backend.store.reads.usage([id_a, id_b])
+    a, b = (
+        mapping.execution(backend, backend.store.execution(exec_id)).model_copy(
+            update=usage.usage_fields(used[exec_id])
+        )
+        for exec_id in (id_a, id_b)
+    )
     calls_a, calls_b = _calls(backend, id_a), _calls(backend, id_b)
     order = [*calls_a, *(call_id for call_id in calls_b if call_id not in calls_a)]
     return ExecutionDiff(
@@ -37,7 +43,9 @@ def compare_executions(backend: Backend, id_a: str, id_b: str) -> ExecutionDiff:
 
 def _calls(backend: Backend, exec_id: str) -> dict[str, CheckpointCall]:
     summaries = backend.store.reads.call_summaries(exec_id)
-    return {record.call_id: mapping.call(backend, exec_id, record, [], []) for record in summaries}
+    calls = [mapping.call(backend, exec_id, record, [], []) for record in summaries]
+    calls = usage.with_subcalls(backend, exec_id, calls, backend.store.reads.subcalls(exec_id), {})
+    return {call.call_id: call for call in calls}
 
 
 def _call(

@@ -3,186 +3,37 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kitaru.answers import answer
-from kitaru.backend import Backend
 from kitaru.client import following, mapping
+from kitaru.client.reading import Reading
 from kitaru.errors import KitaruContextError, KitaruStateError, KitaruUsageError
 from kitaru.models import (
-    Event,
     Execution,
-    ExecutionDiff,
-    ExecutionPage,
-    LogEntry,
-    PendingWait,
     PreflightResult,
-    RunningCall,
 )
 from kitaru.replays import check_replay_options, new_replay
 from kitaru.runners import local
 from kitaru.runtime import current_execution_id
 from kitaru.starting import new_exec_id, owner_of, refuse_running
-from kitaru.store.records import ArtifactRecord, AttemptRecord, ExecutionRecord, Status, WaitKind, WaitRecord
+from kitaru.store.records import ExecutionRecord, JsonDict, Status, WaitKind, WaitRecord
 
 if TYPE_CHECKING:
-    from kitaru.client.synchronous import KitaruClient
+    pass
 
 
 ALL = 1_000_000
+BUDGET_ERROR = "kitaru.errors:KitaruBudgetExceeded"
 
 
-def _utc(moment: datetime) -> datetime:
-    """A moment without a time zone is one of UTC, wherever the machine stands."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+def _is_over_budget(row: ExecutionRecord) -> bool:
+    described: JsonDict = (row.failure or {}).get("error") or {}
+    return row.status is Status.FAILED and described.get("class") == BUDGET_ERROR
 
 
-class Executions:
+class Executions(Reading):
     """Reads executions, and answers, resumes, retries, cancels and replays them."""
-
-    def __init__(self, client: KitaruClient) -> None:
-        self._client = client
-
-    @property
-    def _backend(self) -> Backend:
-        return self._client._backend  # pyright: ignore[reportPrivateUsage]  # namespaces are the client's own parts
-
-    # ---------------------------------------------------------------- reading
-
-    def get(self, exec_id: str) -> Execution:
-        """An execution with its calls, artifacts and open question.
-
-        Raises:
-            KitaruStateError: for an unknown id.
-        """
-        backend = self._backend
-        execution = mapping.execution(backend, backend.store.execution(exec_id))
-        saved: dict[str, list[ArtifactRecord]] = {}
-        for item in backend.store.artifacts(exec_id):
-            saved.setdefault(item.call_id, []).append(item)
-        attempts: dict[str, list[AttemptRecord]] = {}
-        for attempt in backend.store.attempts(exec_id):
-            attempts.setdefault(attempt.call_id, []).append(attempt)
-        calls = [
-            mapping.call(backend, exec_id, c, saved.get(c.call_id, []), attempts.get(c.call_id, []))
-            for c in backend.store.reads.call_summaries(exec_id)
-        ]
-        running = [] if execution.status.is_finished else self._running(exec_id)
-        pending = [] if execution.status.is_finished else self.pending_waits(exec_id)
-        full = execution.model_copy(
-            update={
-                "checkpoints": calls,
-                "running_calls": running,
-                "pending_wait": pending[0] if pending else None,
-                "artifacts": [ref for call in calls for ref in call.artifacts],
-            }
-        )
-        return self._bound(full)
-
-    def _running(self, exec_id: str) -> builtins.list[RunningCall]:
-        return [
-            RunningCall(
-                call_id=start.call_id,
-                name=start.name,
-                attempt=start.attempt,
-                started_at=started,
-                progress=start.progress,
-            )
-            for start in self._backend.store.reads.starts(exec_id)
-            if (started := mapping.moment(start.started_at)) is not None
-        ]
-
-    def _bound(self, execution: Execution) -> Execution:
-        execution._client = self._client  # pyright: ignore[reportPrivateUsage]  # models are handed their client
-        return execution
-
-    def list(
-        self,
-        flow: str | None = None,
-        status: str | None = None,
-        stack: str | None = None,
-        since: datetime | None = None,
-        limit: int = 20,
-        cursor: str | None = None,
-    ) -> ExecutionPage:
-        """Executions, newest first, without their calls; ``.cursor`` of the page gives the next one.
-
-        ``since`` without a time zone is taken as UTC.
-
-        Raises:
-            KitaruUsageError: for an unknown status, or a limit below 1.
-        """
-        if status is not None and status not in builtins.list(Status):
-            raise KitaruUsageError(f"There is no status {status!r}; there are: {', '.join(Status)}.")
-        if limit < 1:
-            raise KitaruUsageError(f"limit is 1 or more, not {limit}.")
-        records, following_page = self._backend.store.reads.executions(
-            flow=flow,
-            status=status,
-            stack=stack,
-            since=None if since is None else _utc(since).timestamp(),
-            limit=limit,
-            cursor=cursor,
-        )
-        page = ExecutionPage(self._bound(mapping.execution(self._backend, r)) for r in records)
-        page.cursor = following_page
-        return page
-
-    def latest(self, flow: str | None = None) -> Execution:
-        """The newest execution (of a flow), with its calls.
-
-        Raises:
-            KitaruStateError: when there is none.
-        """
-        page = self.list(flow=flow, limit=1)
-        if not page:
-            of = f" of flow {flow!r}" if flow else ""
-            raise KitaruStateError(f"There is no execution{of} yet. Start one with `kitaru run MODULE:FLOW`.")
-        return self.get(page[0].exec_id)
-
-    def logs(
-        self, exec_id: str, checkpoint: str | None = None, limit: int | None = None, follow: bool = False
-    ) -> Iterator[LogEntry]:
-        """Log lines, oldest first; of one checkpoint by its name or a call id. ``follow``: until the execution ends.
-
-        Raises:
-            KitaruStateError: for an unknown execution.
-        """
-        self._backend.store.status(exec_id)
-        return following.logs(self._backend.store, exec_id, checkpoint, limit, follow)
-
-    def events(self, exec_id: str) -> Iterator[Event]:
-        """What happens to an execution, from its first call on, as it happens; ends when the execution ends.
-
-        Raises:
-            KitaruStateError: for an unknown execution.
-        """
-        self._backend.store.status(exec_id)
-        return following.events(self._backend.store, exec_id)
-
-    def statistics(self, group_by: str = "flow") -> builtins.list[dict[str, Any]]:
-        """Counts, mean durations (seconds), tokens and cost (US dollars) by ``flow``, ``status``, ``day`` (UTC) or
-        ``stack``; by ``model``: tokens and cost alone.
-
-        ``cost_usd`` sums the calls whose price is known (None: of none it is), ``unpriced_calls`` counts the others.
-        What was answered from a journal cost nothing again.
-
-        Raises:
-            KitaruUsageError: for another grouping.
-        """
-        if group_by not in ("flow", "model", "status", "day", "stack"):
-            raise KitaruUsageError(f"group_by takes flow, model, status, day or stack, not {group_by!r}.")
-        return self._backend.store.reads.statistics(group_by)
-
-    def pending_waits(self, exec_id: str | None = None) -> builtins.list[PendingWait]:
-        """The open questions of an execution; of all executions when none is named."""
-        if exec_id is not None:
-            self._backend.store.status(exec_id)
-        return [mapping.wait(owner, w) for owner, w in self._backend.store.reads.pending_waits(exec_id)]
-
-    # ---------------------------------------------------------------- steering
 
     def input(self, exec_id: str, wait: str | None = None, value: Any = None) -> Execution:
         """Answer a pending wait; the execution then goes on by itself.
@@ -242,15 +93,25 @@ class Executions:
     def _launch(self, row: ExecutionRecord) -> None:
         local.launch(self._backend.store, row, self._backend.objects_url)
 
-    def resume(self, exec_id: str) -> Execution:
-        """Go on with an execution whose runner died, or whose wait was answered, in a detached local runner.
+    def resume(self, exec_id: str, budget_usd: float | None = None) -> Execution:
+        """Go on with an execution whose runner died, whose wait was answered, or whose budget was spent, in a detached
+        local runner.
+
+        Args:
+            exec_id: the execution.
+            budget_usd: what its model calls may cost from its start on, in US dollars; default: as before.
 
         Raises:
+            KitaruUsageError: for a budget that is spent already.
             KitaruStateError: when it has finished, is running, or waits for something.
             KitaruRuntimeError: when no other process can go on with the flow.
         """
         self._refuse_in_flow()
         row = self._backend.store.execution(exec_id)
+        if budget_usd is not None or _is_over_budget(row):
+            self._raise_budget(row, budget_usd)
+            if _is_over_budget(row):
+                return self.retry(exec_id)
         if row.status.is_finished:
             what = "retry" if row.status in (Status.FAILED, Status.CANCELLED) else "replay"
             raise KitaruStateError(
@@ -282,11 +143,23 @@ class Executions:
             f"Execution {row.exec_id} sleeps until {mapping.moment(row.wake_at)}, and goes on by itself then."
         )
 
-    def retry(self, exec_id: str) -> Execution:
+    def _raise_budget(self, row: ExecutionRecord, budget_usd: float | None) -> None:
+        limit = row.spec.get("budget_usd") if budget_usd is None else budget_usd
+        spent = self._backend.store.reads.usage([row.exec_id])[row.exec_id]["cost_usd"] or 0.0
+        if limit is not None and spent >= limit:
+            raise KitaruUsageError(
+                f"Execution {row.exec_id} has spent ${spent:.6f} of its model calls' budget, and ${limit:g} is no more "
+                f"than that. Type `kitaru executions resume {row.exec_id} --budget-usd AMOUNT` with a higher one."
+            )
+        if budget_usd is not None:
+            self._backend.store.merge_spec(row.exec_id, {"budget_usd": budget_usd})
+
+    def retry(self, exec_id: str, budget_usd: float | None = None) -> Execution:
         """Run a failed or cancelled execution again, in a detached local runner. What completed stays; only the
-        failures that ended it run again.
+        failures that ended it run again. ``budget_usd``: see ``resume``.
 
         Raises:
+            KitaruUsageError: for a budget that is spent already.
             KitaruStateError: when it did not fail.
             KitaruRuntimeError: when no other process can go on with the flow.
         """
@@ -298,6 +171,8 @@ class Executions:
                 f"Execution {exec_id} is {row.status.value}; only a failed or cancelled one can be retried.{more}"
             )
         local.check(row)
+        if budget_usd is not None:
+            self._raise_budget(row, budget_usd)
         self._launch(self._backend.store.reopen(exec_id, (row.failure or {}).get("calls", [])))
         return self.get(exec_id)
 
@@ -341,19 +216,6 @@ class Executions:
         )
         self._launch(backend.store.create(new).execution)
         return self.get(new.exec_id)
-
-    def diff(self, id_a: str, id_b: str) -> ExecutionDiff:
-        """Two executions side by side, call by call, by the digests of their values; no value is loaded.
-
-        Raises:
-            KitaruStateError: for an unknown id.
-
-        Example:
-            >>> # [call.call_id for call in client.executions.diff(a, b).calls if call.change == "changed"]
-        """
-        from kitaru.client.comparing import compare_executions
-
-        return compare_executions(self._backend, id_a, id_b)
 
     def preflight(self, flow: str | None = None, timeout: float = 60.0) -> builtins.list[PreflightResult]:
         """Before a deploy: what the code as it stands now would do with every running or waiting execution.

@@ -170,6 +170,7 @@ def call(
             for name, form in (record.inputs or {}).items()
         },
         cached_from=info.get("cached_from"),
+        saved_usd=info.get("saved", {}).get("cost_usd"),
         started_at=moment(record.started_at),
         ended_at=moment(record.ended_at),
         metadata=info.get("metadata", {}),

@@ -7,6 +7,7 @@ from functools import cached_property
 from kitaru.backend import Backend, backend
 from kitaru.client.artifacts import Artifacts
 from kitaru.client.executions import Executions
+from kitaru.client.models import Models
 
 
 class KitaruClient:
@@ -14,7 +15,8 @@ class KitaruClient:
 
     Attributes:
         executions: list, get, answer, resume, retry, cancel, replay.
-        artifacts: list, get.
+        artifacts: list, get, diff.
+        models: register, list, get, delete.
 
     Example:
         >>> client = KitaruClient()
@@ -34,6 +36,11 @@ class KitaruClient:
     def artifacts(self) -> Artifacts:
         """Artifacts."""
         return Artifacts(self._backend)
+
+    @cached_property
+    def models(self) -> Models:
+        """Names for models."""
+        return Models(self._backend)
 
     @property
     def database_url(self) -> str:

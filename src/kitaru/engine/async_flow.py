@@ -21,7 +21,7 @@ from kitaru.engine.jobs import CallFuture
 from kitaru.engine.loop import FlowLoop
 from kitaru.engine.run import flow_inputs
 from kitaru.engine.scope import Branch, FlowScope, current_scope
-from kitaru.engine.signals import FlowSignal, Suspended
+from kitaru.engine.signals import BudgetExceeded, FlowSignal, Suspended
 from kitaru.engine.sync_flow import call_in_thread
 from kitaru.engine.waiting import POLL_SECONDS, Pending
 from kitaru.engine.waiting_run import WaitingRun
@@ -128,6 +128,8 @@ class AsyncRun(WaitingRun):
 
     def _on_idle(self) -> bool | float | None:
         if self.signal is not None:
+            if isinstance(self.signal, BudgetExceeded) and self._is_busy():
+                return POLL_SECONDS  # what is being paid for is recorded first
             return self._close_down()
         while self._parked:
             parked = heapq.heappop(self._parked)
@@ -148,6 +150,9 @@ class AsyncRun(WaitingRun):
             return self._look_at_waits()
         except FlowSignal:
             return self._close_down()
+
+    def _is_busy(self) -> bool:
+        return bool(self._running or self._ended or self._commit is not None)
 
     def _close_down(self) -> bool | None:
         """The flow was closed: end what is left of it on this loop."""

@@ -31,8 +31,9 @@ class Budget:
             return
         with self._lock:
             reserved = sum(self._reserved.values())
+            used = self._run.store.reads.usage([exec_id for exec_id, _ in limits])
             for exec_id, limit in limits:
-                spent = self._run.store.reads.spent(exec_id)
+                spent = used[exec_id]["cost_usd"] or 0.0
                 if spent + reserved >= limit:
                     signal = BudgetExceeded(exec_id, limit, spent, reserved)
                     self._run.interrupt(signal)

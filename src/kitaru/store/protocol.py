@@ -293,8 +293,8 @@ class ReadStore(Protocol):
         """Model and tool calls of an execution, or of one of its calls, in the order in which they began."""
         ...
 
-    def spent(self, exec_id: str) -> float:
-        """US dollars that the model calls of an execution and of its children, as far as known, have cost."""
+    def usage(self, exec_ids: Sequence[str]) -> dict[str, JsonDict]:
+        """What the model calls of each execution and of all that it started used: the usage of ``statistics``."""
         ...
 
     def links_from(self, exec_id: str) -> list[LinkRecord]:

@@ -40,7 +40,7 @@ from kitaru.store.rows import (
     to_subcall,
     to_wait,
 )
-from kitaru.store.spending import family_cost, usage_query, usage_row
+from kitaru.store.spending import UNUSED, family_query, usage_query, usage_row
 from kitaru.store.tables import calls, executions, links, logs, metadata, starts, subcalls, waits
 
 GROUPS = ("flow", "model", "status", "day", "stack")
@@ -173,17 +173,10 @@ class SqlReads:
         used = dict(map(usage_row, self._rows(usage_query(place))))
         if group_by == "model":
             return [{"group": group, **used[group]} for group in sorted(used)]
-        none: JsonDict = {
-            "model_calls": 0,
-            "input_tokens": 0,
-            "output_tokens": 0,
-            "cost_usd": 0.0,
-            "unpriced_calls": 0,
-        }
         counted = self._counts(group_by)
         uncounted = dict.fromkeys(("executions", *Status, "checkpoints"), 0) | {"mean_seconds": None}
         return [
-            {"group": group, **counted.get(group, uncounted), **used.get(group, none)}
+            {"group": group, **counted.get(group, uncounted), **used.get(group, UNUSED)}
             for group in sorted({*counted, *used}, key=lambda name: name or "")
         ]
 
@@ -236,9 +229,10 @@ class SqlReads:
         query = query.order_by(subcalls.c.started_at, subcalls.c.child_id)
         return [to_subcall(row) for row in self._rows(query)]
 
-    def spent(self, exec_id: str) -> float:
+    def usage(self, exec_ids: Sequence[str]) -> dict[str, JsonDict]:
         """See ``ReadStore``."""
-        return family_cost(self._rows, exec_id)
+        found = dict(map(usage_row, self._rows(family_query(exec_ids)))) if exec_ids else {}
+        return {exec_id: found.get(exec_id, UNUSED) for exec_id in exec_ids}
 
     def links_from(self, exec_id: str) -> list[LinkRecord]:
         """See ``ReadStore``."""

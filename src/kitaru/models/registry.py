@@ -1,0 +1,26 @@
+"""What is kept for all executions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from kitaru.models.base import Model
+
+
+class ModelAlias(Model):
+    """A name for a model.
+
+    Attributes:
+        model: ``provider/model``.
+        secret: the name of the secret with the provider's key; None: from the environment.
+        fallback: what is asked, in order, when it fails.
+        base_url: where the provider's API is served; None: its own address.
+    """
+
+    alias: str
+    model: str
+    secret: str | None
+    fallback: list[str]
+    base_url: str | None
+    is_default: bool
+    created_at: datetime | None
