@@ -73,9 +73,10 @@ def _opening(request: Json, answer: Reply) -> Json:
 
 def _usage(answer: Reply, output_tokens: int) -> Json:
     return {
-        "input_tokens": answer.input_tokens,
+        # Anthropic counts what came from the cache beside the rest.
+        "input_tokens": answer.input_tokens - answer.cached_tokens,
         "cache_creation_input_tokens": 0,
-        "cache_read_input_tokens": 0,
+        "cache_read_input_tokens": answer.cached_tokens,
         "output_tokens": output_tokens,
     }
 

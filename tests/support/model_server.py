@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,8 +23,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support import anthropic_messages
-from tests.support.replies import Refusal, Reply, reply
+from tests.support import anthropic_messages, google_generate, openai_chat
+from tests.support.replies import Answer, Cut, Garbled, Refusal, Reply, reply
 
 Json = dict[str, Any]
 
@@ -35,23 +36,39 @@ class Api:
     fault: Callable[[Json], Refusal | None]
     refusal: Callable[[Refusal], Json]
     whole: Callable[[Json, Reply], Json]
-    events: Callable[[Json, Reply], Iterator[tuple[str, Json]]]
+    events: Callable[[Json, Reply], Iterator[tuple[str | None, Json | str]]]
 
 
-ROUTES = {
-    "/v1/messages": Api(
-        fault=anthropic_messages.fault,
-        refusal=anthropic_messages.refusal,
-        whole=anthropic_messages.whole,
-        events=anthropic_messages.events,
+def _api(side: Any) -> Api:
+    return Api(fault=side.fault, refusal=side.refusal, whole=side.whole, events=side.events)
+
+
+ROUTES = (
+    (re.compile(r"/v1/messages"), _api(anthropic_messages)),
+    (re.compile(r"(/v1)?/chat/completions"), _api(openai_chat)),
+    (
+        re.compile(r"/v1beta/models/(?P<model>[^:]+):(?P<verb>generate|streamGenerate)Content"),
+        _api(google_generate),
     ),
-}
+)
+
+
+def _route(path: str, body: Json) -> Api | None:
+    """The API at a path; what the path says of the request is put into its body."""
+    for pattern, api in ROUTES:
+        match = pattern.fullmatch(path)
+        if match is not None:
+            if "verb" in match.groupdict():
+                body["model"] = match["model"]
+                body["stream"] = match["verb"] == "streamGenerate"
+            return api
+    return None
 
 
 class ModelServer:
     """Serves on a free port of 127.0.0.1 from a thread; usable as a context manager."""
 
-    def __init__(self, log: Path, *answers: str | Reply | Refusal, port: int = 0) -> None:
+    def __init__(self, log: Path, *answers: str | Answer, port: int = 0) -> None:
         """Requests get ``answers`` in turn, the last one for ever; ``log`` gets a JSON line for each request."""
         self.log = log
         self._lock = threading.Lock()
@@ -59,7 +76,7 @@ class ModelServer:
         self._http = _Http(self, port)
         self._thread = threading.Thread(target=self.serve, name="model-server", daemon=True)
 
-    def answer_with(self, *answers: str | Reply | Refusal) -> None:
+    def answer_with(self, *answers: str | Answer) -> None:
         """From now on requests get these answers in turn, the last one for ever."""
         with self._lock:
             self._answers = [reply(answer) if isinstance(answer, str) else answer for answer in answers]
@@ -79,7 +96,7 @@ class ModelServer:
         """All requests so far, oldest first: ``path`` and ``body``."""
         return read_requests(self.log)
 
-    def take(self, path: str, body: Json) -> Reply | Refusal:
+    def take(self, path: str, body: Json) -> Answer:
         """Record a request and say what answers it."""
         with self._lock:
             with self.log.open("a") as log:
@@ -121,36 +138,63 @@ class _Handler(BaseHTTPRequestHandler):
         body: Json = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         path = urlsplit(self.path).path
         assert isinstance(self.server, _Http)
+        api = _route(path, body)
         answer = self.server.model.take(path, body)
-        api = ROUTES.get(path)
         if api is None:
-            self._send_json(404, {"error": f"no model API at {path}"})
+            self._send(404, json.dumps({"error": f"no model API at {path}"}).encode())
             return
         answer = api.fault(body) or answer
         if isinstance(answer, Refusal):
-            self._send_json(answer.status, api.refusal(answer))
+            self._send(answer.status, json.dumps(api.refusal(answer)).encode(), answer.headers)
+        elif isinstance(answer, Garbled):
+            self._send(
+                200, b'data: {"cut' if body.get("stream") else b'{"cut', stream=bool(body.get("stream"))
+            )
         elif body.get("stream"):
-            self._send_events(api.events(body, answer))
+            whole = answer.reply if isinstance(answer, Cut) else answer
+            events = list(api.events(body, whole))
+            self._send_events(
+                iter(events[: len(events) // 2] if isinstance(answer, Cut) else events),
+                cut=isinstance(answer, Cut),
+            )
+        elif isinstance(answer, Cut):
+            self._send(200, json.dumps(api.whole(body, answer.reply)).encode(), cut=True)
         else:
-            self._send_json(200, api.whole(body, answer))
+            self._send(200, json.dumps(api.whole(body, answer)).encode())
 
-    def _send_json(self, status: int, body: Json) -> None:
-        data = json.dumps(body).encode()
+    def _send(
+        self,
+        status: int,
+        data: bytes,
+        headers: Mapping[str, str] | None = None,
+        *,
+        cut: bool = False,
+        stream: bool = False,
+    ) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", "text/event-stream" if stream else "application/json")
         self.send_header("Content-Length", str(len(data)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        if cut:
+            self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(data)
+        self.wfile.write(data[: len(data) // 2] if cut else data)
+        self.close_connection = self.close_connection or cut
 
-    def _send_events(self, events: Iterator[tuple[str, Json]]) -> None:
+    def _send_events(self, events: Iterator[tuple[str | None, Json | str]], *, cut: bool) -> None:
+        """``cut``: with fewer bytes than were announced."""
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Cache-Control", "no-cache")
+        if cut:
+            self.send_header("Content-Length", "1000000")
         # The end of the stream is the end of the connection.
         self.send_header("Connection", "close")
         self.end_headers()
         for name, data in events:
-            self.wfile.write(f"event: {name}\ndata: {json.dumps(data)}\n\n".encode())
+            said = data if isinstance(data, str) else json.dumps(data)
+            self.wfile.write((f"event: {name}\n" if name else "").encode() + f"data: {said}\n\n".encode())
             self.wfile.flush()
 
     def log_message(self, format: str, *args: object) -> None:

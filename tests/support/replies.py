@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -24,11 +24,16 @@ class ToolUse:
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer: its blocks in order, and the tokens that it is said to have taken."""
+    """One answer: its blocks in order, and the tokens that it is said to have taken.
+
+    ``input_tokens`` are all that were sent, those from the cache among them; ``output_tokens`` all that came back.
+    """
 
     blocks: tuple[Text | ToolUse, ...]
     input_tokens: int = 100
     output_tokens: int = 20
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
 
     @property
     def asks_for_tools(self) -> bool:
@@ -43,6 +48,22 @@ class Refusal:
     status: int
     kind: str
     message: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class Cut:
+    """An answer whose connection ends in the middle."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True)
+class Garbled:
+    """An answer that is not JSON."""
+
+
+Answer = Reply | Refusal | Cut | Garbled
 
 
 def reply(*blocks: str | Text | ToolUse) -> Reply:

@@ -30,8 +30,8 @@ def price(usage: Usage, provider: str | None, model: str, at: float | None = Non
         at: when it was called, in seconds since the epoch: prices change. Default: now.
 
     Example:
-        >>> price(Usage(input_tokens=100_000), "anthropic", "claude-sonnet-4-5")
-        0.3
+        >>> price(Usage(input_tokens=100_000), "anthropic", "claude-haiku-4-5")
+        0.1
         >>> price(Usage(input_tokens=1_000_000), "ollama", "my-own-model") is None
         True
     """

@@ -68,7 +68,7 @@ class ModelAliases:
         if not wanted:
             raise KitaruUsageError(
                 "No model was named and there is no default. Write model=, set KITARU_DEFAULT_MODEL, or type "
-                "`kitaru model register default --model anthropic/claude-sonnet-4-5 --default`."
+                "`kitaru model register default --model anthropic/claude-sonnet-5 --default`."
             )
         entry = self.known.get(wanted)
         if entry is not None:
@@ -103,7 +103,7 @@ def check_model(model: str, known: Iterable[str] = ()) -> None:
         aliases = ", ".join(sorted(known)) or "none yet"
         raise KitaruUsageError(
             f"There is no model alias {model!r}; registered: {aliases}. Write provider/model, for example "
-            f"anthropic/claude-sonnet-4-5, or `kitaru model register {model} --model provider/model`."
+            f"anthropic/claude-sonnet-5, or `kitaru model register {model} --model provider/model`."
         )
 
 
