@@ -9,6 +9,7 @@ from pydantic_ai.exceptions import (
     ModelConnectionError,
     ModelHTTPError,
     ModelRateLimitError,
+    ModelRequestRejectedError,
     ModelServerError,
     ModelUnavailableError,
     UnexpectedModelBehavior,
@@ -111,7 +112,9 @@ def model_error(error: Exception, model: str, timeout: float | None) -> Exceptio
     if isinstance(error, ModelAPIError):
         status = error.status_code if isinstance(error, ModelHTTPError) else None
         hint = error.provider_retry_hint if isinstance(error, ModelHTTPError) else None
-        retryable = isinstance(error, _RETRYABLE) or error.in_stream if hint is None else hint
+        # Without a status and without a verdict, it is the answer that was damaged on its way.
+        passing = not isinstance(error, ModelHTTPError | ModelRequestRejectedError)
+        retryable = hint if hint is not None else passing or error.in_stream or isinstance(error, _RETRYABLE)
         return KitaruModelError(
             f"{model} failed{f' with status {status}' if status else ''}: {_reason(error)}{_advice(status, model)}",
             model=model,
