@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from kitaru.llm import llm
     from kitaru.models import ExecutionStatus
     from kitaru.runtime import current, current_execution_id
+    from kitaru.secrets import create_secret, delete_secret, get_secret
     from kitaru.waits import sleep, sleep_until, wait
 
 __version__ = "0.1.0"
@@ -84,6 +85,7 @@ _EXPORTS = {
     "kitaru.llm": ("llm",),
     "kitaru.models": ("ExecutionStatus",),
     "kitaru.runtime": ("current", "current_execution_id"),
+    "kitaru.secrets": ("create_secret", "delete_secret", "get_secret"),
     "kitaru.waits": ("sleep", "sleep_until", "wait"),
 }
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
@@ -120,10 +122,13 @@ __all__ = [
     "aio",
     "checkpoint",
     "configure",
+    "create_secret",
     "current",
     "current_execution_id",
+    "delete_secret",
     "errors",
     "flow",
+    "get_secret",
     "llm",
     "load",
     "log",

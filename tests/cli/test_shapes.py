@@ -65,7 +65,7 @@ SHAPES: dict[str, tuple[str, str]] = {}
 
 def test_every_answer_is_as_documented(python: Python) -> None:
     SHAPES.update({command: (form, told) for command, form, told in ROW.findall(PAGE)})
-    assert len(SHAPES) == 24
+    assert len(SHAPES) == 28
     python.script(SCRIPT, "flows.py")
     asked(python, "status")
     asked(python, "info")
@@ -100,5 +100,9 @@ def test_every_answer_is_as_documented(python: Python) -> None:
         "items"
     ]
     asked(python, "executions resume", listed[0]["exec_id"])
+    asked(python, "secrets set", "mail", "--PASSWORD=correct horse")
+    asked(python, "secrets list")
+    asked(python, "secrets show", "mail")
+    asked(python, "secrets delete", "mail", "--yes")
     asked(python, "init")
     assert SHAPES == {}, "every row was asked for"

@@ -8,7 +8,7 @@ import sys
 import typer
 
 from kitaru import __version__
-from kitaru.cli import artifacts, executions, models, project, running, steering
+from kitaru.cli import artifacts, executions, models, project, running, secrets, steering
 from kitaru.errors import KitaruError, KitaruUsageError
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ steering.register(group)
 app.add_typer(group, name="executions")
 artifacts.register(app)
 models.register(app)
+secrets.register(app)
 
 
 def run() -> int:

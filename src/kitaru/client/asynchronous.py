@@ -44,6 +44,7 @@ class AsyncKitaruClient:
         executions: list, get, answer, resume, retry, cancel, replay.
         artifacts: list, get, diff.
         models: register, list, get, delete.
+        secrets: set, create, list, get, delete.
 
     Example:
         >>> client = AsyncKitaruClient()
@@ -69,3 +70,8 @@ class AsyncKitaruClient:
     def models(self) -> Any:
         """Names for models."""
         return _Awaitable(self._client.models)
+
+    @property
+    def secrets(self) -> Any:
+        """Secrets."""
+        return _Awaitable(self._client.secrets)

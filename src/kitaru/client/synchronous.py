@@ -8,6 +8,7 @@ from kitaru.backend import Backend, backend
 from kitaru.client.artifacts import Artifacts
 from kitaru.client.executions import Executions
 from kitaru.client.models import Models
+from kitaru.client.secrets import Secrets
 
 
 class KitaruClient:
@@ -17,6 +18,7 @@ class KitaruClient:
         executions: list, get, answer, resume, retry, cancel, replay.
         artifacts: list, get, diff.
         models: register, list, get, delete.
+        secrets: set, create, list, get, delete.
 
     Example:
         >>> client = KitaruClient()
@@ -41,6 +43,11 @@ class KitaruClient:
     def models(self) -> Models:
         """Names for models."""
         return Models(self._backend)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Secrets."""
+        return Secrets(self._backend)
 
     @property
     def database_url(self) -> str:

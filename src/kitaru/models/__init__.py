@@ -15,7 +15,7 @@ from kitaru.models.executions import (
     PendingWait,
     PreflightResult,
 )
-from kitaru.models.registry import ModelAlias
+from kitaru.models.registry import ModelAlias, Secret
 
 __all__ = [
     "ArtifactDiff",
@@ -35,6 +35,7 @@ __all__ = [
     "PendingWait",
     "PreflightResult",
     "RunningCall",
+    "Secret",
     "ToolCall",
     "ValueChange",
     "ValueDiff",

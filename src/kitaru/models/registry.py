@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
 from kitaru.models.base import Model
 
 
@@ -24,3 +26,20 @@ class ModelAlias(Model):
     base_url: str | None
     is_default: bool
     created_at: datetime | None
+
+
+class Secret(Model):
+    """A secret.
+
+    Attributes:
+        keys: the names of its values.
+        key_id: tells the key that it is encrypted with from others.
+        values: by their keys; None unless they were asked for.
+    """
+
+    name: str
+    keys: list[str]
+    key_id: str
+    created_at: datetime | None
+    updated_at: datetime | None
+    values: dict[str, str] | None = Field(default=None, repr=False)
