@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 
 import typer
 
 from kitaru import __version__
 from kitaru.cli import artifacts, executions, models, project, running, secrets, steering
 from kitaru.errors import KitaruError, KitaruUsageError
+from kitaru.redaction import redactor
 
 app = typer.Typer(
     name="kitaru",
@@ -56,8 +58,7 @@ def run() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KitaruError as error:
-        if os.environ.get("KITARU_DEBUG"):
-            raise
-        print(f"Error: {error}", file=sys.stderr)
+        told = traceback.format_exc() if os.environ.get("KITARU_DEBUG") else f"Error: {error}"
+        print(redactor.text(told), file=sys.stderr)
         return 2 if isinstance(error, KitaruUsageError) else 1
     return 0

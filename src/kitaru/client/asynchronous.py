@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import wraps
 from typing import Any, cast
 
+from kitaru.client.artifacts import Artifacts
+from kitaru.client.executions import Executions
+from kitaru.client.secrets import Secrets
 from kitaru.client.synchronous import KitaruClient
 
 _END = object()
@@ -14,17 +17,17 @@ _END = object()
 class _Awaitable:
     """A namespace of the client whose methods are awaited, and whose iterators are read with ``async for``."""
 
-    def __init__(self, namespace: object) -> None:
-        self._namespace = namespace
+    def __init__(self, kind: type, open_namespace: Callable[[], object]) -> None:
+        self._kind = kind
+        self._open = open_namespace
 
     def __getattr__(self, name: str) -> Any:
-        method: Callable[..., Any] = getattr(self._namespace, name)
-
-        @wraps(method)
+        @wraps(getattr(self._kind, name))
         async def on_thread(*args: Any, **kwargs: Any) -> Any:
             import asyncio
 
-            result: object = await asyncio.to_thread(method, *args, **kwargs)
+            # Opened there too: the database is asked for it.
+            result: object = await asyncio.to_thread(lambda: getattr(self._open(), name)(*args, **kwargs))
             return _stream(cast("Iterator[Any]", result)) if isinstance(result, Iterator) else result
 
         return on_thread
@@ -59,12 +62,12 @@ class AsyncKitaruClient:
     @property
     def executions(self) -> Any:
         """Executions."""
-        return _Awaitable(self._client.executions)
+        return _Awaitable(Executions, lambda: self._client.executions)
 
     @property
     def artifacts(self) -> Any:
         """Artifacts."""
-        return _Awaitable(self._client.artifacts)
+        return _Awaitable(Artifacts, lambda: self._client.artifacts)
 
     @property
     def models(self) -> Any:
@@ -74,4 +77,4 @@ class AsyncKitaruClient:
     @property
     def secrets(self) -> Any:
         """Secrets."""
-        return _Awaitable(self._client.secrets)
+        return _Awaitable(Secrets, lambda: self._client.secrets)

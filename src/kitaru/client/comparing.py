@@ -17,6 +17,7 @@ from kitaru.models import (
     ValueChange,
     ValueDiff,
 )
+from kitaru.redaction import redactor
 
 CONTEXT_LINES = 3
 
@@ -92,7 +93,7 @@ def compare_artifacts(a: ArtifactRef, b: ArtifactRef) -> ArtifactDiff:
         lines = difflib.unified_diff(
             left.splitlines(), right.splitlines(), a.artifact_id, b.artifact_id, n=CONTEXT_LINES, lineterm=""
         )
-        return ArtifactDiff(a=a, b=b, kind="text", text="\n".join(lines))
+        return ArtifactDiff(a=a, b=b, kind="text", text=redactor.text("\n".join(lines)))
     if isinstance(left, bytes) or isinstance(right, bytes):
         return ArtifactDiff(a=a, b=b, kind="bytes")
     changes = _structural(left, right)
@@ -104,7 +105,9 @@ def _structural(left: Any, right: Any) -> list[ValueChange]:
 
     found: Any = DeepDiff(_plain(left), _plain(right), verbose_level=2, view="tree")
     changes = [
-        ValueChange(path=level.path(), kind=kind, before=_shown(level.t1), after=_shown(level.t2))
+        ValueChange(
+            path=redactor.text(level.path()), kind=kind, before=_shown(level.t1), after=_shown(level.t2)
+        )
         for kind, levels in found.items()
         for level in levels
     ]
@@ -121,4 +124,4 @@ def _plain(value: Any) -> Any:
 def _shown(value: Any) -> Any:
     from deepdiff.helper import NotPresent
 
-    return None if isinstance(value, NotPresent) or value is NotPresent else value
+    return None if isinstance(value, NotPresent) or value is NotPresent else redactor.anything(value)

@@ -9,6 +9,7 @@ from typing import Any
 from kitaru.client import mapping
 from kitaru.errors import KitaruRuntimeError
 from kitaru.models import Event, LogEntry
+from kitaru.redaction import redactor
 from kitaru.store.protocol import Store
 from kitaru.store.records import CallRecord, ExecutionRecord, StartRecord, Status
 
@@ -47,7 +48,7 @@ def logs(
                 stream=record.stream,
                 level=record.level,
                 logger=record.logger,
-                message=record.message,
+                message=redactor.text(record.message),
             )
         if not follow or finished:
             return
@@ -117,7 +118,7 @@ def _start_events(exec_id: str, start: StartRecord, told: dict[tuple[str, int], 
             at=at,
             call_id=start.call_id,
             name=start.name,
-            detail=start.progress,
+            detail=redactor.anything(start.progress),
         )
     told[key] = start.progress
 

@@ -17,6 +17,7 @@ from kitaru.models import (
     PendingWait,
 )
 from kitaru.payloads import preview_of
+from kitaru.redaction import redactor
 from kitaru.store.records import (
     ArtifactRecord,
     AttemptRecord,
@@ -42,8 +43,8 @@ def failure(form: JsonDict | None) -> Failure | None:
     return Failure(
         origin=form.get("origin", "unknown"),
         type=form.get("type", ""),
-        message=form.get("message", ""),
-        traceback=described.get("traceback"),
+        message=redactor.text(form.get("message", "")),
+        traceback=redactor.anything(described.get("traceback")),
         calls=form.get("calls", []),
     )
 
@@ -51,7 +52,7 @@ def failure(form: JsonDict | None) -> Failure | None:
 def _preview(payload: Payload) -> str | None:
     if payload.preview is None and payload.data is None:
         return None
-    return preview_of(payload.codec, payload.data or b"", payload.preview)
+    return redactor.text(preview_of(payload.codec, payload.data or b"", payload.preview))
 
 
 def artifact(
@@ -118,13 +119,13 @@ def _opaque(exec_id: str, where: str, parameter: str, form: JsonDict) -> Artifac
         media_type="application/octet-stream",
         producing_call=None,
         exec_id=exec_id,
-        preview=form["p"],
+        preview=redactor.text(form["p"]),
     )
 
     def load() -> Any:
         raise KitaruStateError(
             f"Argument {parameter!r} ({form['t']}) was not stored: it cannot be said without pickle. Its preview is "
-            f"{form['p']}."
+            f"{ref.preview}."
         )
 
     ref._loader = load  # pyright: ignore[reportPrivateUsage]  # as above
@@ -173,7 +174,7 @@ def call(
         saved_usd=info.get("saved", {}).get("cost_usd"),
         started_at=moment(record.started_at),
         ended_at=moment(record.ended_at),
-        metadata=info.get("metadata", {}),
+        metadata=redactor.anything(info.get("metadata", {})),
     )
 
 
@@ -193,9 +194,9 @@ def wait(exec_id: str, record: WaitRecord) -> PendingWait:
     return PendingWait(
         wait_id=record.call_id,
         name=record.name,
-        question=record.question,
-        schema=record.schema,
-        metadata=record.metadata,
+        question=redactor.anything(record.question),
+        schema=redactor.anything(record.schema),
+        metadata=redactor.anything(record.metadata),
         entered_waiting_at=moment(record.created_at),
         expires_at=moment(record.due_at),
         exec_id=exec_id,
@@ -219,7 +220,7 @@ def execution(backend: Backend, record: ExecutionRecord) -> Execution:
         created_at=created,
         started_at=moment(record.started_at),
         ended_at=moment(record.ended_at),
-        metadata=record.metadata,
+        metadata=redactor.anything(record.metadata),
         inputs={
             name: input_artifact(backend, exec_id, None, name, form) for name, form in record.inputs.items()
         },
@@ -227,5 +228,5 @@ def execution(backend: Backend, record: ExecutionRecord) -> Execution:
         failure=failure(record.failure),
         original_exec_id=record.original_exec_id,
         parent_exec_id=record.parent_exec_id,
-        spec=record.spec,
+        spec=redactor.anything(record.spec),
     )

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from kitaru.backend import Backend
 from kitaru.errors import KitaruRuntimeError
 from kitaru.models import ExecutionStatus, PreflightResult
+from kitaru.redaction import redactor
 from kitaru.runners import local
 from kitaru.store.records import ExecutionRecord, Status
 
@@ -42,7 +43,7 @@ def _look(backend: Backend, row: ExecutionRecord, timeout: float) -> PreflightRe
             "flow_name": row.flow_name,
             "status": ExecutionStatus(row.status.value),
         }
-        return PreflightResult.model_validate({**known, **told})
+        return PreflightResult.model_validate({**known, **redactor.anything(told)})
 
     try:
         done = local.preflight(backend.store, row, backend.objects_url, timeout)

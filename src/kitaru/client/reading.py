@@ -21,6 +21,7 @@ from kitaru.models import (
     PendingWait,
     RunningCall,
 )
+from kitaru.redaction import redactor
 from kitaru.store.records import ArtifactRecord, AttemptRecord, Status
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Reading:
                 name=start.name,
                 attempt=start.attempt,
                 started_at=started,
-                progress=start.progress,
+                progress=redactor.anything(start.progress),
             )
             for start in self._backend.store.reads.starts(exec_id)
             if (started := mapping.moment(start.started_at)) is not None

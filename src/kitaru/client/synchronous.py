@@ -9,6 +9,7 @@ from kitaru.client.artifacts import Artifacts
 from kitaru.client.executions import Executions
 from kitaru.client.models import Models
 from kitaru.client.secrets import Secrets
+from kitaru.secrets import know_all
 
 
 class KitaruClient:
@@ -29,14 +30,16 @@ class KitaruClient:
     def _backend(self) -> Backend:
         return backend()
 
-    @cached_property
+    @property
     def executions(self) -> Executions:
         """Executions."""
+        know_all(self._backend)
         return Executions(self)
 
-    @cached_property
+    @property
     def artifacts(self) -> Artifacts:
         """Artifacts."""
+        know_all(self._backend)
         return Artifacts(self._backend)
 
     @cached_property

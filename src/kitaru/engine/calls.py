@@ -14,6 +14,7 @@ from kitaru.engine.code_digest import code_digest
 from kitaru.engine.vault import EMBEDDED_BYTES, Vault
 from kitaru.errors import KitaruUsageError
 from kitaru.payloads import encode, immutable, is_opaque
+from kitaru.redaction import redactor
 from kitaru.store.records import ArtifactRecord, Blob, CallRecord, JsonDict, payload_to_json
 
 OPAQUE_PREVIEW = 200
@@ -153,7 +154,12 @@ def _input(value: Any, vault: Vault, sources: dict[str, str], blobs: list[Blob])
         encoded = encode(value, allow_pickle=False)
     except KitaruUsageError:
         # Cannot be said without pickle: shown, but not compared, not copied and never cached.
-        return {"d": "", "o": 1, "t": type(value).__qualname__, "p": repr(value)[:OPAQUE_PREVIEW]}, value
+        return {
+            "d": "",
+            "o": 1,
+            "t": type(value).__qualname__,
+            "p": redactor.text(repr(value))[:OPAQUE_PREVIEW],
+        }, value
     source = sources.get(encoded.digest)
     if source is not None:
         form: JsonDict = {

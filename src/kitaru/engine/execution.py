@@ -260,7 +260,7 @@ class Session:
 def told(signal: FlowSignal, origin: FailureOrigin) -> JsonDict:
     """The failure that a signal leaves."""
     described = describe(signal)
-    return {"origin": origin, "type": described["type"], "message": str(signal), "calls": []}
+    return {"origin": origin, "type": described["type"], "message": described["message"], "calls": []}
 
 
 _sessions: set[Session] = set()

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 
 from kitaru.engine.replay import Reuse
+from kitaru.redaction import redactor
 from kitaru.store.protocol import JournalStore
 from kitaru.store.records import (
     Append,
@@ -152,6 +153,9 @@ class Journal:
         with self._lock:
             while not self._complete:
                 self._load_page()
+            if redactor:
+                _redact(calls, waits, subcalls)
+                metadata = redactor.anything(metadata)
             for record in calls:
                 self._last_seq += 1
                 record.seq = self._last_seq
@@ -171,3 +175,15 @@ class Journal:
                 metadata,
             )
         )
+
+
+def _redact(
+    calls: Sequence[CallRecord], waits: Sequence[WaitRecord], subcalls: Sequence[SubcallRecord]
+) -> None:
+    """What people say beside the values. Previews and errors were redacted when they were made."""
+    for record in (*calls, *subcalls):
+        record.info = redactor.anything(record.info)
+    for wait in waits:
+        wait.question = redactor.anything(wait.question)
+        wait.schema = redactor.anything(wait.schema)
+        wait.metadata = redactor.anything(wait.metadata)

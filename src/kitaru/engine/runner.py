@@ -17,6 +17,7 @@ from kitaru.engine.run import Run
 from kitaru.engine.signals import FlowSignal, LeaseLost
 from kitaru.engine.vault import Vault
 from kitaru.errors import KitaruBackendError
+from kitaru.redaction import redactor
 from kitaru.store.protocol import Store
 from kitaru.store.records import ExecutionRecord, LogRecord, StartRecord
 
@@ -224,11 +225,12 @@ class Runner:
         with self._lock:
             start = self._running.get((exec_id, call_id))
             if start is not None:
-                start.progress = progress
+                start.progress = redactor.anything(progress)
                 self._told.discard((exec_id, call_id))
 
     def log(self, record: LogRecord) -> None:
         """A line was printed or logged."""
+        record.message = redactor.text(record.message)
         with self._lock:
             self._logs.append(record)
 

@@ -17,6 +17,7 @@ from kitaru.payloads.encoded import Encoded, Part, digest_of
 from kitaru.payloads.jsontext import dumps, is_plain, kind_of, loads
 from kitaru.payloads.tagged import from_tagged, to_tagged
 from kitaru.payloads.trees import SMALLEST_TREE, Fetch, join, looks_long, split
+from kitaru.redaction import redactor
 
 _JSON = "application/json"
 _MEDIA_TYPES = {
@@ -67,7 +68,8 @@ def encode(value: Any, *, allow_pickle: bool = True) -> Encoded:
 
 def _encoded_plain(value: Any, text: str) -> Encoded:
     data = text.encode()
-    preview = None if len(data) <= previews.LIMIT else previews.cut(text)
+    its_own = len(data) <= previews.LIMIT and (not redactor or redactor.text(text) == text)
+    preview = None if its_own else previews.cut(text)
     return Encoded("json", digest_of("json", data), len(data), type(value).__name__, _JSON, data, preview)
 
 

@@ -29,7 +29,8 @@ class Encoded:
         type: the Python type as shown to people, ``"str"`` or ``"pkg.mod.Report"``.
         media_type: the media type of ``data``.
         data: the bytes; of a tree, its root.
-        preview: at most 2 KiB of text; ``None`` where ``data`` is short plain JSON and so its own preview.
+        preview: at most 2 KiB of text; ``None`` where ``data`` is short plain JSON without a known
+            secret and so its own preview.
         parts: what a tree's root refers to; empty for every other codec.
     """
 

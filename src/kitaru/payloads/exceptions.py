@@ -16,9 +16,11 @@ from kitaru.errors import KitaruUserCodeError
 from kitaru.payloads.classes import UnsayableError, is_static, ref_of, resolve, type_name
 from kitaru.payloads.jsontext import dumps, loads
 from kitaru.payloads.tagged import from_tagged, to_tagged
+from kitaru.redaction import redactor
 
 _TRACEBACK_LIMIT = 32 * 1024
 _CAUSES = 16
+_NAMES = ("class", "type", "state", "group")
 _REBUILDS = ("class", "type", "message", "state", "group")
 
 
@@ -28,7 +30,7 @@ def describe(exc: BaseException) -> dict[str, Any]:
     Keys: ``class`` (``module:qualname``, or ``None`` where the class cannot be found by name), ``type`` (for
     people), ``message``, ``traceback`` (text, at most 32 KiB), ``causes`` (``[{"link", "type", "message"}]``,
     nearest first), ``state`` (``None`` where it cannot be rebuilt), and of an exception group ``group`` (its
-    members, described).
+    members, described). Known secrets are redacted, also in what rebuilds it.
 
     Example:
         >>> described = describe(KeyError("city"))
@@ -40,7 +42,7 @@ def describe(exc: BaseException) -> dict[str, Any]:
         "class": _class_ref(cls),
         "type": type_name(cls),
         "message": _message(exc),
-        "traceback": _storable("".join(traceback.format_exception(exc)))[-_TRACEBACK_LIMIT:],
+        "traceback": redactor.text(_storable("".join(traceback.format_exception(exc))))[-_TRACEBACK_LIMIT:],
         "causes": _causes(exc),
         "state": None,
     }
@@ -49,7 +51,19 @@ def describe(exc: BaseException) -> dict[str, Any]:
         described["group"] = [describe(member) for member in members]
     if described["class"] is not None and issubclass(cls, Exception):
         described["state"] = _faithful_state(exc, described)
-    return described
+    return _redacted(described) if redactor else described
+
+
+def _redacted(described: dict[str, Any]) -> dict[str, Any]:
+    """It is rebuilt as its own class all the same, where that says nothing of a secret either."""
+    said = {key: held if key in _NAMES else redactor.anything(held) for key, held in described.items()}
+    if described["state"] is None:
+        return said
+    said["state"] = dumps(redactor.anything(loads(described["state"])))
+    back = _rebuilt(said)
+    if back is None or redactor.text(_message(back)) != _message(back):
+        said["state"] = None
+    return said
 
 
 def rebuildable(described: dict[str, Any]) -> bool:

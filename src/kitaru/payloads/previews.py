@@ -1,4 +1,4 @@
-"""Previews: at most 2 KiB of text that tell people what a value is without loading it."""
+"""Previews: at most 2 KiB of text that tell people what a value is without loading it, and no secret."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import reprlib
 from typing import Any
 
 from kitaru.payloads.jsontext import dumps, kind_of
+from kitaru.redaction import redactor
 
 LIMIT = 2048
 _ELLIPSIS = "…"
@@ -21,25 +22,37 @@ def preview_of(codec: str, data: bytes, preview: str | None) -> str:
     return data.decode() if preview is None else preview
 
 
-def cut(text: str) -> str:
-    """``text`` without NUL, at most 2 KiB of UTF-8; an ellipsis says that something was left out."""
+def room() -> int:
+    """Characters to look at for a preview: so many that a secret is not cut in two by its end."""
+    return LIMIT + 1 + redactor.longest
+
+
+def cut(text: str, *, goes_on: bool = False) -> str:
+    """``text`` without secrets and NUL, at most 2 KiB of UTF-8; an ellipsis says that something was left out.
+
+    ``goes_on``: it is itself the beginning of something longer.
+    """
+    if redactor:
+        known = room()
+        whole = len(text) < known and not goes_on
+        text = redactor.text(text) if whole else redactor.beginning(text[:known]) + _ELLIPSIS
     data = text[:LIMIT].encode(errors="backslashreplace").replace(b"\0", b"\\x00")
     if len(data) <= LIMIT and len(text) <= LIMIT:
         return data.decode()
-    room = LIMIT - len(_ELLIPSIS.encode())
-    return data[:room].decode(errors="ignore") + _ELLIPSIS
+    left = LIMIT - len(_ELLIPSIS.encode())
+    return data[:left].decode(errors="ignore") + _ELLIPSIS
 
 
 def of_struct(struct: Any) -> str:
     """A preview of tagged JSON that shows values without their tags, and no secret."""
     pieces: list[str] = []
-    _write(struct, pieces, LIMIT + 1)
+    _write(struct, pieces, room())
     return cut("".join(pieces))
 
 
 def of_bytes(data: bytes) -> str:
     """A preview of raw bytes: their text where they are text, else their number and the first few."""
-    head = data[: LIMIT + 4]
+    head = data[: LIMIT + 4 + 4 * redactor.longest]
     for end in range(len(head), max(len(head) - 4, -1), -1):
         try:
             text = head[:end].decode()
@@ -48,9 +61,14 @@ def of_bytes(data: bytes) -> str:
                 break
             continue
         if text.isprintable() or not any(ord(char) < 32 and char not in "\t\r\n" for char in text):
-            return cut(text)
+            return cut(text, goes_on=end < len(data))
         break
-    return f"<{len(data)} bytes> {data[:64].hex(' ')}"
+    size = f"<{len(data)} bytes>"
+    if redactor:
+        text = data[: 64 + 4 * redactor.longest].decode(errors="replace")
+        if redactor.text(text) != text:
+            return size
+    return f"{size} {data[:64].hex(' ')}"
 
 
 def of_repr(value: Any) -> str:
@@ -58,7 +76,23 @@ def of_repr(value: Any) -> str:
     return cut(_REPR.repr(value))
 
 
-_REPR = reprlib.Repr()
+class _Repr(reprlib.Repr):
+    """What is too long loses its middle: secrets are taken out before."""
+
+    def repr_str(self, x: str, level: int) -> str:
+        return super().repr_str(redactor.text(x), level)
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        if not redactor:
+            return super().repr_instance(x, level)
+        try:
+            text = repr(x)
+        except Exception:  # a user's own __repr__ may raise anything; asked again, the parent says so
+            return super().repr_instance(x, level)
+        return redactor.text(text)
+
+
+_REPR = _Repr()
 _REPR.maxstring = _REPR.maxother = LIMIT
 
 

@@ -12,7 +12,7 @@ import re
 from kitaru.backend import Backend, backend
 from kitaru.errors import KitaruBackendError, KitaruStateError, KitaruUsageError
 from kitaru.redaction import SHORTEST, redactor
-from kitaru.secrets.keys import current_key
+from kitaru.secrets.keys import current_key, keys
 from kitaru.secrets.sealing import seal, unseal
 from kitaru.store.registry_records import SecretRecord
 
@@ -31,8 +31,7 @@ __all__ = [
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,99}")
 
-_known: set[tuple[str, str]] = set()
-_told: set[str] = set()
+_tried: set[tuple[str, str]] = set()
 
 
 def create_secret(name: str, values: dict[str, str] | None = None, **more: str) -> None:
@@ -123,20 +122,18 @@ def reveal(record: SecretRecord) -> dict[str, str]:
 
 
 def know_all(backend: Backend) -> None:
-    """Redact the values of all secrets whose key is here; that some are not is logged once."""
-    for record in backend.store.registry.secrets():
-        if (record.name, record.token) in _known:
-            continue
-        try:
-            reveal(record)
-        except (KitaruBackendError, KitaruUsageError) as error:
-            if record.token not in _told:
-                _told.add(record.token)
-                logging.getLogger("kitaru").warning(
-                    "kitaru: The values of secret %r are not redacted here: %s", record.name, error
-                )
-        else:
-            _known.add((record.name, record.token))
+    """Redact the values of all secrets whose key is here. Each is tried once; why one does not open is logged."""
+    unknown = [r for r in backend.store.registry.secrets() if (r.name, r.token) not in _tried]
+    if not unknown:
+        return
+    _tried.update((record.name, record.token) for record in unknown)
+    try:
+        held = {key.key_id for key in keys()}
+        for record in unknown:
+            if record.key_id in held:
+                reveal(record)
+    except (KitaruBackendError, KitaruUsageError) as error:
+        logging.getLogger("kitaru").warning("kitaru: The values of secrets are not redacted here: %s", error)
 
 
 def _missing(name: str) -> KitaruStateError:
