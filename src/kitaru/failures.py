@@ -32,17 +32,20 @@ def result_of(execution: ExecutionRecord, vault: Vault) -> Any:
     """
     if execution.status is Status.COMPLETED:
         return None if execution.result is None else vault.get(execution.result)
-    raise failure_of(execution)
+    raise failure_of(execution, allow_import=vault.allow_pickle)
 
 
-def failure_of(execution: ExecutionRecord) -> KitaruExecutionError:
-    """The typed error of an execution that ended without a result."""
+def failure_of(execution: ExecutionRecord, *, allow_import: bool) -> KitaruExecutionError:
+    """The typed error of an execution that ended without a result.
+
+    ``allow_import``: the module of the exception behind it may be imported.
+    """
     failure = execution.failure or {}
     origin = FailureOrigin(failure.get("origin", FailureOrigin.UNKNOWN))
     status = execution.status.value
     exec_id = execution.exec_id
     described = failure.get("error")
-    cause = rebuild(described) if described else None
+    cause = rebuild(described, allow_import=allow_import) if described else None
     message = (
         f"Execution {exec_id} of flow {execution.flow_name!r} {status}: {failure.get('type', '')}: "
         f"{failure.get('message', 'no reason was recorded')} See `kitaru executions get {exec_id}`; go on from what is "

@@ -9,6 +9,7 @@ import traceback
 import typer
 
 from kitaru import __version__
+from kitaru.backend import distrust_data
 from kitaru.cli import artifacts, executions, models, project, running, secrets, steering
 from kitaru.errors import KitaruError, KitaruUsageError
 from kitaru.redaction import redactor
@@ -31,11 +32,14 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def top(
+    context: typer.Context,
     version: bool = typer.Option(
         False, "--version", "-V", callback=_version, is_eager=True, help="Show the version."
     ),
 ) -> None:
     """Durable execution for AI agents."""
+    if context.invoked_subcommand != "run":
+        distrust_data()
 
 
 project.register(app)

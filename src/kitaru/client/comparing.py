@@ -20,6 +20,7 @@ from kitaru.models import (
 from kitaru.redaction import redactor
 
 CONTEXT_LINES = 3
+PICKLE = "application/vnd.python.pickle"
 
 
 def compare_executions(backend: Backend, id_a: str, id_b: str) -> ExecutionDiff:
@@ -88,7 +89,9 @@ def compare_artifacts(a: ArtifactRef, b: ArtifactRef) -> ArtifactDiff:
     """The values themselves: by their structure, line by line, or by size and digest."""
     if a.digest and a.digest == b.digest:
         return ArtifactDiff(a=a, b=b, kind="same")
-    left, right = a.load(), b.load()
+    if PICKLE in (a.media_type, b.media_type):
+        return ArtifactDiff(a=a, b=b, kind="bytes")
+    left, right = _loaded(a), _loaded(b)
     if isinstance(left, str) and isinstance(right, str):
         lines = difflib.unified_diff(
             left.splitlines(), right.splitlines(), a.artifact_id, b.artifact_id, n=CONTEXT_LINES, lineterm=""
@@ -98,6 +101,13 @@ def compare_artifacts(a: ArtifactRef, b: ArtifactRef) -> ArtifactDiff:
         return ArtifactDiff(a=a, b=b, kind="bytes")
     changes = _structural(left, right)
     return ArtifactDiff(a=a, b=b, kind="structure" if changes else "same", changes=changes)
+
+
+def _loaded(ref: ArtifactRef) -> Any:
+    """The value as plain data: to compare what somebody wrote, none of their code has to run."""
+    loader = ref._loader  # pyright: ignore[reportPrivateUsage]  # models know no backend: they hold a loader
+    assert loader is not None
+    return loader(plain=True)
 
 
 def _structural(left: Any, right: Any) -> list[ValueChange]:

@@ -16,6 +16,7 @@ from kitaru.models import (
 from kitaru.replays import check_replay_options, new_replay
 from kitaru.runners import local
 from kitaru.runtime import current_execution_id
+from kitaru.settings import setting
 from kitaru.starting import new_exec_id, owner_of, refuse_running
 from kitaru.store.records import ExecutionRecord, JsonDict, Status, WaitKind, WaitRecord
 
@@ -236,8 +237,11 @@ class Executions(Reading):
 
     def sweep(self) -> None:
         """Launch what is ready or due and was not launched, for example because who answered died before it could, and
-        see to it that a timer process serves those that sleep.
+        see to it that a timer process serves those that sleep. With ``allow_pickle = false`` nothing is launched
+        unasked: what a flow's process runs stands in the store as well.
         """
+        if not setting("allow_pickle"):
+            return
         store = self._backend.store
         local.launch_all(store, store.wakeable(), self._backend.objects_url)
         if store.next_wake() is not None:

@@ -80,7 +80,7 @@ def artifact(
         tags=tags or [],
     )
 
-    def load() -> Any:
+    def load(*, plain: bool = False) -> Any:
         found: Payload | None = payload
         if payload.data is None and payload.location == "inline" and call_id is not None:
             found = backend.store.output(exec_id, call_id)
@@ -88,7 +88,7 @@ def artifact(
             found = backend.store.execution(exec_id).result
         if found is None:
             raise KitaruStateError(f"Artifact {artifact_id} is gone: its execution was purged.")
-        return backend.vault.get(found)
+        return backend.vault.get_plain(found) if plain else backend.vault.get(found)
 
     ref._loader = load  # pyright: ignore[reportPrivateUsage]  # models know no backend: they are handed a loader
     return ref
@@ -122,7 +122,7 @@ def _opaque(exec_id: str, where: str, parameter: str, form: JsonDict) -> Artifac
         preview=redactor.text(form["p"]),
     )
 
-    def load() -> Any:
+    def load(*, plain: bool = False) -> Any:
         raise KitaruStateError(
             f"Argument {parameter!r} ({form['t']}) was not stored: it cannot be said without pickle. Its preview is "
             f"{ref.preview}."

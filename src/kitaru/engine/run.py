@@ -331,7 +331,7 @@ class Run(ABC):
         if outcome is not None and outcome.error is not None and rebuildable(record.error):
             error = outcome.error
         else:
-            error = rebuild(record.error)
+            error = rebuild(record.error, allow_import=self.vault.allow_pickle)
             if outcome is not None:
                 error.__cause__ = outcome.error
         self.remember(error, record.call_id, origin)

@@ -8,7 +8,7 @@ from typing import Any
 
 from kitaru.engine.patience import Patience
 from kitaru.errors import KitaruBackendError
-from kitaru.payloads import Encoded, ObjectStorage, decode, encode, open_object_storage
+from kitaru.payloads import Encoded, ObjectStorage, decode, decode_plain, encode, open_object_storage
 from kitaru.store.protocol import JournalStore
 from kitaru.store.records import Blob, JsonDict, Payload, payload_to_json
 
@@ -77,10 +77,19 @@ class Vault:
         """The value. Raises ``KitaruBackendError`` when its bytes are gone or damaged."""
         return decode(payload.codec, self.data(payload), fetch=self._fetch, allow_pickle=self.allow_pickle)
 
+    def get_plain(self, payload: Payload) -> Any:
+        """The value as plain data, without its classes. Raises as ``get``, and ``KitaruUsageError`` for a pickle."""
+        return decode_plain(payload.codec, self.data(payload), fetch=self._fetch)
+
     def decode_encoded(self, encoded: Encoded) -> Any:
         """A copy of a value that was just encoded: what the store would give back."""
         parts = {part.digest: part.data for part in encoded.parts}
-        return decode(encoded.codec, encoded.data, fetch=lambda digests: {d: parts[d] for d in digests})
+        return decode(
+            encoded.codec,
+            encoded.data,
+            fetch=lambda digests: {d: parts[d] for d in digests},
+            allow_pickle=self.allow_pickle,
+        )
 
     def data(self, payload: Payload) -> bytes:
         """The encoded bytes, wherever they are."""

@@ -33,7 +33,7 @@ class ArtifactRef(Model):
     exec_id: str
     preview: str | None = None
     tags: list[str] = []
-    _loader: Callable[[], Any] | None = PrivateAttr(default=None)
+    _loader: Callable[..., Any] | None = PrivateAttr(default=None)
 
     def load(self) -> Any:
         """The value.

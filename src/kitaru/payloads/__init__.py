@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kitaru.payloads.codec import decode, encode, immutable, is_opaque
+from kitaru.payloads.codec import decode, decode_plain, encode, immutable, is_opaque
 from kitaru.payloads.encoded import PART_CODEC, Encoded, Part, digest_of
 from kitaru.payloads.exceptions import describe, rebuild, rebuildable
 from kitaru.payloads.objects import ObjectStorage, open_object_storage
@@ -14,6 +14,7 @@ __all__ = [
     "ObjectStorage",
     "Part",
     "decode",
+    "decode_plain",
     "describe",
     "digest_of",
     "encode",

@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from kitaru.errors import KitaruBackendError, KitaruRuntimeError
 from kitaru.payloads import arrow
-from kitaru.payloads.classes import UnsayableError, ref_of, resolve, type_name
+from kitaru.payloads.classes import UnsayableError, check_attribute, ref_of, resolve, type_name
 from kitaru.payloads.jsontext import kind_of
 
 Json = Any
@@ -154,6 +154,7 @@ def _read_dataclass(struct: Json, read_inner: Read) -> Any:
         elif field.default_factory is not MISSING:
             object.__setattr__(made, field.name, field.default_factory())
     for name, said in read_inner(struct.get("x", {})).items():
+        check_attribute(name)
         object.__setattr__(made, name, said)
     return made
 
@@ -227,6 +228,7 @@ def _read_derived(struct: Json, read_inner: Read) -> Any:
     else:
         made = base.__new__(cls, content)
     for name, held in read_inner(struct.get("x", {})).items():
+        check_attribute(name)
         object.__setattr__(made, name, held)
     return made
 

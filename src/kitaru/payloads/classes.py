@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import sys
 import types
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import reduce
 from importlib import import_module
+from inspect import getattr_static
 from typing import Any, get_args, get_origin
 
-from kitaru.errors import KitaruRuntimeError
+from kitaru.errors import KitaruBackendError, KitaruRuntimeError
 
 Ref = str | list[Any] | None
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement or the like, not a static C type
+
+
+# Modules that plain values name: these may always be imported.
+_HARMLESS = frozenset(
+    {"decimal", "fractions", "ipaddress", "uuid", "pydantic", "pydantic.networks", "pydantic.types"}
+)
+_OF_THE_INTERPRETER = frozenset({"__class__", "__dict__"})
+
+_loaded_only: ContextVar[bool] = ContextVar("kitaru_loaded_only", default=False)
 
 
 class UnsayableError(Exception):
@@ -80,8 +93,30 @@ def _look_up(ref: str) -> Any:
     return found
 
 
+@contextmanager
+def loaded_only() -> Generator[None]:
+    """While this lasts, a class is found only in modules that are loaded: stored data can make none run its code."""
+    token = _loaded_only.set(True)
+    try:
+        yield
+    finally:
+        _loaded_only.reset(token)
+
+
+def check_attribute(name: str) -> None:
+    """Refuse to set what would make an object another class's: that class's ``__del__`` would run on stored data.
+
+    Raises:
+        KitaruBackendError: for such a name, which no encoder writes.
+    """
+    if name in _OF_THE_INTERPRETER:
+        raise KitaruBackendError(
+            f"A stored value sets {name}: it was not written by kitaru. Do not trust it."
+        )
+
+
 def resolve(ref: Ref) -> Any:
-    """The class that ``ref`` names, importing its module where needed.
+    """The class that ``ref`` names, importing its module where needed, except inside ``loaded_only``.
 
     Raises:
         KitaruRuntimeError: no such module, or no such class in it.
@@ -93,16 +128,27 @@ def resolve(ref: Ref) -> Any:
     module_name, _, qualname = ref.partition(":")
     module = sys.modules.get(module_name)
     if module is None:
-        try:
-            module = import_module(module_name)
-        except ImportError as error:
-            raise KitaruRuntimeError(_missing(ref, str(error))) from error
+        module = _imported(ref, module_name)
     found: Any = module
     for name in qualname.split("."):
-        found = getattr(found, name, None)
+        # A lazy module's __getattr__ imports too.
+        found = getattr_static(found, name, None) if _loaded_only.get() else getattr(found, name, None)
     if not isinstance(found, type):
         raise KitaruRuntimeError(_missing(ref, f"module {module_name} has no class {qualname}"))
     return found
+
+
+def _imported(ref: str, module_name: str) -> types.ModuleType:
+    if _loaded_only.get() and module_name not in _HARMLESS:
+        raise KitaruRuntimeError(
+            f"A recorded value needs the class {ref.replace(':', '.')}, whose module is not imported here, and with "
+            f"allow_pickle = false stored data cannot import one. Write `import {module_name}` in your own code, or "
+            "set allow_pickle = true where you trust whoever wrote the store."
+        )
+    try:
+        return import_module(module_name)
+    except ImportError as error:
+        raise KitaruRuntimeError(_missing(ref, str(error))) from error
 
 
 def _resolve_generic(ref: list[Any]) -> Any:

@@ -12,9 +12,10 @@ from uuid import UUID
 
 from kitaru.errors import KitaruBackendError
 from kitaru.payloads import arrow, pickled, previews
-from kitaru.payloads.classes import UnsayableError, type_name
+from kitaru.payloads.classes import UnsayableError, loaded_only, type_name
 from kitaru.payloads.encoded import Encoded, Part, digest_of
 from kitaru.payloads.jsontext import dumps, is_plain, kind_of, loads
+from kitaru.payloads.plain import plain
 from kitaru.payloads.tagged import from_tagged, to_tagged
 from kitaru.payloads.trees import SMALLEST_TREE, Fetch, join, looks_long, split
 from kitaru.redaction import redactor
@@ -95,16 +96,25 @@ def decode(codec: str, data: bytes, *, fetch: Fetch | None = None, allow_pickle:
         codec: the codec it was stored with.
         data: its bytes; of a tree, the root.
         fetch: gives the parts of a tree by their digests; asked once a level.
-        allow_pickle: whether a pickle may be loaded, which runs code of the writer's choosing.
+        allow_pickle: whether a pickle may be loaded, which runs code of the writer's choosing. Without it no module
+            is imported either because the data names it.
 
     Raises:
         KitaruUsageError: it is a pickle and ``allow_pickle`` is false, or a tree and ``fetch`` is missing.
         KitaruRuntimeError: a class that it needs cannot be imported here.
         KitaruBackendError: the data is damaged, or a part is missing.
     """
+    if codec == "json" and b'"$"' not in data:
+        return loads(data)
+    if not allow_pickle:
+        with loaded_only():
+            return _decoded(codec, data, fetch, allow_pickle=False)
+    return _decoded(codec, data, fetch, allow_pickle=True)
+
+
+def _decoded(codec: str, data: bytes, fetch: Fetch | None, *, allow_pickle: bool) -> Any:
     if codec == "json":
-        struct = loads(data)
-        return from_tagged(struct) if b'"$"' in data else struct
+        return from_tagged(loads(data))
     if codec == "tree":
         return from_tagged(join(data, fetch))
     if codec == "bytes":
@@ -114,6 +124,19 @@ def decode(codec: str, data: bytes, *, fetch: Fetch | None = None, allow_pickle:
     if codec == "pickle":
         return pickled.load(data, allow_pickle=allow_pickle)
     raise KitaruBackendError(f"Unknown codec {codec!r}: a newer version wrote it. Upgrade kitaru.")
+
+
+def decode_plain(codec: str, data: bytes, *, fetch: Fetch | None = None) -> Any:
+    """The value as plain data, whatever classes it is of: looks at it without running anybody's code.
+
+    Raises:
+        KitaruUsageError: it is a pickle, or a tree and ``fetch`` is missing.
+        KitaruBackendError: the data is damaged, or a part is missing.
+    """
+    if codec in ("json", "tree"):
+        with loaded_only():
+            return plain(loads(data) if codec == "json" else join(data, fetch))
+    return decode(codec, data, fetch=fetch, allow_pickle=False)
 
 
 def is_opaque(encoded: Encoded) -> bool:

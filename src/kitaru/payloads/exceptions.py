@@ -13,7 +13,15 @@ from typing import Any, cast
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from kitaru.errors import KitaruUserCodeError
-from kitaru.payloads.classes import UnsayableError, is_static, ref_of, resolve, type_name
+from kitaru.payloads.classes import (
+    UnsayableError,
+    check_attribute,
+    is_static,
+    loaded_only,
+    ref_of,
+    resolve,
+    type_name,
+)
 from kitaru.payloads.jsontext import dumps, loads
 from kitaru.payloads.tagged import from_tagged, to_tagged
 from kitaru.redaction import redactor
@@ -71,12 +79,18 @@ def rebuildable(described: dict[str, Any]) -> bool:
     return _rebuilt(described) is not None
 
 
-def rebuild(described: dict[str, Any]) -> BaseException:
+def rebuild(described: dict[str, Any], *, allow_import: bool = True) -> BaseException:
     """The exception that was described: its own class where possible, else ``KitaruUserCodeError``.
+
+    ``allow_import``: the module of its class may be imported.
 
     The stand-in's message is ``Type: message``. Neither has a traceback: the recorded one is text.
     """
-    exc = _rebuilt(described)
+    if allow_import:
+        exc = _rebuilt(described)
+    else:
+        with loaded_only():
+            exc = _rebuilt(described)
     if exc is None:
         return KitaruUserCodeError(f"{described['type']}: {described['message']}")
     return exc
@@ -209,9 +223,9 @@ def _rebuilt(described: dict[str, Any]) -> BaseException | None:
 
 def _made(described: dict[str, Any]) -> BaseException | None:
     cls = resolve(described["class"])
-    state = from_tagged(loads(described["state"]))
     if not issubclass(cls, Exception):
         return None
+    state = from_tagged(loads(described["state"]))
     if issubclass(cls, ValidationError):
         return _rebuilt_validation(*state["args"])
     if issubclass(cls, BaseExceptionGroup):
@@ -224,6 +238,7 @@ def _made(described: dict[str, Any]) -> BaseException | None:
 
 def _with_attributes(exc: BaseException, base: type, attributes: dict[str, Any]) -> BaseException:
     for name, held in attributes.items():
+        check_attribute(name)
         if name in exc.__dict__ or not hasattr(base, name):
             exc.__dict__[name] = held
         else:
