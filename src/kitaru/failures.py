@@ -14,6 +14,7 @@ from kitaru.errors import (
     KitaruWaitExpired,
 )
 from kitaru.payloads import rebuild
+from kitaru.redaction import redactor
 from kitaru.store.records import ExecutionRecord, Status
 
 _OWN: tuple[type[KitaruExecutionError], ...] = (
@@ -58,6 +59,6 @@ def failure_of(execution: ExecutionRecord, *, allow_import: bool) -> KitaruExecu
         kind = KitaruUserCodeError
     if isinstance(cause, KitaruBudgetExceeded):
         message = f"{str(cause)[0].upper()}{str(cause)[1:]}"
-    error = kind(message, exec_id=exec_id, status=status, failure_origin=origin)
+    error = kind(redactor.text(message), exec_id=exec_id, status=status, failure_origin=origin)
     error.__cause__ = cause
     return error

@@ -117,3 +117,11 @@ def test_the_async_client(kitaru_home: Path) -> None:
         return (await client.secrets.get("openai", show_values=True)).values
 
     assert asyncio.run(use()) == VALUES
+
+
+def test_every_namespace_of_the_async_client_answers(kitaru_home: Path) -> None:
+    async def lists() -> list[object]:
+        client = AsyncKitaruClient()
+        return [await space.list() for space in (client.executions, client.models, client.secrets)]
+
+    assert asyncio.run(lists()) == [[], [], []]

@@ -24,32 +24,38 @@ def set_secret(context: typer.Context, name: Name, form: Output = Form.TEXT) -> 
 
     Example: kitaru secrets set openai --OPENAI_API_KEY=-
     """
-    secret = KitaruClient().secrets.set(name, _values(name, context.args))
+    secret = KitaruClient().secrets.set(name, _values(context.args))
     output.one("secrets set", form, secret, lambda: _show(secret))
 
 
-def _values(name: str, arguments: list[str]) -> dict[str, str]:
-    given: dict[str, str] = {}
-    from_stdin: str | None = None
+def _values(arguments: list[str]) -> dict[str, str]:
+    """What was given, read and asked for. No message repeats an argument that may be a value."""
+    given: dict[str, str | None] = {}
     for argument in arguments:
         key, sign, value = argument.removeprefix("--").partition("=")
         if not argument.startswith("--") or not key:
-            # What it says is not repeated: it may be a value.
             raise KitaruUsageError(
-                f"secrets set {name}: write values as --KEY=value, --KEY=- (from stdin) or --KEY (asked for)."
+                "secrets set: write values as --KEY=value, --KEY=- (from stdin) or --KEY (asked for)."
             )
         if key in given:
-            raise KitaruUsageError(f"secrets set {name}: {key} is given twice.")
-        if not sign:
-            value = str(typer.prompt(key, hide_input=True, err=True))
-        elif value == "-":
-            if from_stdin is not None:
-                raise KitaruUsageError(
-                    f"secrets set {name}: stdin has one value; {from_stdin} and {key} want it."
-                )
-            from_stdin, value = key, sys.stdin.read().removesuffix("\n").removesuffix("\r")
-        given[key] = value
-    return given
+            raise KitaruUsageError(f"secrets set: {key} is given twice.")
+        given[key] = value if sign else None
+    from_stdin = [key for key, value in given.items() if value == "-"]
+    if len(from_stdin) > 1:
+        raise KitaruUsageError(f"secrets set: stdin has one value, and {', '.join(from_stdin)} want it.")
+    return {key: _value(key, value) for key, value in given.items()}
+
+
+def _value(key: str, given: str | None) -> str:
+    if given == "-":
+        return sys.stdin.read().removesuffix("\n").removesuffix("\r")
+    if given is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise KitaruUsageError(
+            f"secrets set: there is no terminal to ask for {key}. Write --{key}=- and pipe it in."
+        )
+    return str(typer.prompt(key, hide_input=True, err=True))
 
 
 def list_secrets(form: Output = Form.TEXT) -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from kitaru.client.artifacts import Artifacts
 from kitaru.client.executions import Executions
+from kitaru.client.models import Models
 from kitaru.client.secrets import Secrets
 from kitaru.client.synchronous import KitaruClient
 
@@ -72,7 +73,7 @@ class AsyncKitaruClient:
     @property
     def models(self) -> Any:
         """Names for models."""
-        return _Awaitable(self._client.models)
+        return _Awaitable(Models, lambda: self._client.models)
 
     @property
     def secrets(self) -> Any:

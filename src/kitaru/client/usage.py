@@ -8,6 +8,7 @@ from typing import Any
 from kitaru.backend import Backend
 from kitaru.client import mapping
 from kitaru.models import ArtifactRef, CheckpointCall, LlmCall, ToolCall
+from kitaru.redaction import redactor
 from kitaru.store.records import ArtifactRecord, JsonDict, SubcallRecord
 
 Saved = Mapping[str, list[ArtifactRecord]]
@@ -71,7 +72,7 @@ def _common(record: SubcallRecord, artifacts: list[ArtifactRef]) -> dict[str, An
         "ended_at": mapping.moment(record.ended_at),
         "failure": mapping.failure(record.error),
         "parent": record.parent_id,
-        "info": record.info or {},
+        "info": redactor.anything(record.info or {}),
         "artifacts": artifacts,
     }
 

@@ -30,8 +30,7 @@ def plain(struct: Any) -> Any:
     if tag is None:
         return {key: plain(item) for key, item in struct.items()}
     if tag in _OBJECTS:
-        more = plain(struct.get("x"))
-        return {**plain(struct["v"]), **(more if isinstance(more, dict) else {})}
+        return {**plain(struct["v"]), **plain(struct.get("x") or {})}
     if tag in _LISTS:
         return [plain(item) for item in struct["v"]]
     if tag in _PAIRS:
