@@ -54,9 +54,18 @@ def validate_answer(wait: WaitRecord, value: Any) -> None:
     if wait.schema is None:
         return
     from jsonschema import Draft202012Validator
+    from referencing import Registry
+    from referencing.exceptions import Unresolvable
 
-    validator: Any = Draft202012Validator(wait.schema)  # its stubs know no type for an arbitrary answer
-    errors: list[Any] = list(validator.iter_errors(value))
+    # Its stubs know no type for an arbitrary answer. With a registry of its own it fetches nothing from anywhere.
+    validator: Any = Draft202012Validator(wait.schema, registry=Registry())
+    try:
+        errors: list[Any] = list(validator.iter_errors(value))
+    except Unresolvable as error:
+        raise KitaruWaitValidationError(
+            f"The schema of {wait.name!r} refers to {error.ref!r}, which does not stand in it; no answer can be held "
+            "against it. Nothing was stored. Ask again with a schema that stands for itself."
+        ) from error
     if not errors:
         return
     told = "; ".join(f"{e.json_path.replace('$', 'answer', 1)}: {e.message}" for e in errors[:3])

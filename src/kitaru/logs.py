@@ -8,6 +8,7 @@ import time
 from typing import Any, TextIO, cast
 
 from kitaru.engine.scope import CheckpointScope, current_scope
+from kitaru.redaction import redactor
 from kitaru.store.records import LogRecord
 
 OWN_LOGGER = "kitaru"
@@ -33,8 +34,12 @@ class _Tee:
             for line in lines:
                 _keep(self._name, self._level, None, line)
             if len(rest) > LONGEST_LINE:
-                _keep(self._name, self._level, None, rest)
-            elif rest:
+                # What may be the beginning of a secret goes with what follows it.
+                rest = redactor.text(rest)
+                end = len(rest) - max(redactor.longest - 1, 0)
+                _keep(self._name, self._level, None, rest[:end])
+                rest = rest[end:]
+            if rest:
                 self._partial[key] = rest
         return written
 

@@ -136,3 +136,12 @@ def test_plain_data_shows_every_kind_of_value() -> None:
     assert (found["colour"], found["two"], found["name"]) == ("RED", [1, [2]], "x")
     keyed = encode({(1, 2): "pair"})
     assert decode_plain(keyed.codec, keyed.data) == {"[1,2]": "pair"}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b'{"$":"model"}', b'{"$":"model","v":[1]}', b'{"$":"set","v":1}', b'{"$":"dict","v":[1]}', b'{"$":{}}'],
+)
+def test_damaged_plain_data_is_told(data: bytes) -> None:
+    with pytest.raises(KitaruBackendError):
+        decode_plain("json", data)

@@ -12,7 +12,7 @@ import kitaru
 from kitaru.errors import KitaruBackendError, KitaruUsageError
 from kitaru.secrets.keys import current_key, keys
 from tests.secrets.test_secrets import a_key
-from tests.support.processes import Python
+from tests.support.processes import Python, wait_until
 
 BACKEND = """
 import os
@@ -74,9 +74,7 @@ def test_processes_that_make_it_at_once_agree(python: Python) -> None:
         "print(current_key().key_id)\n"
     )
     started = [python.start(script, str(number)) for number in range(4)]
-    for number in range(4):
-        while not (python.folder / f"ready-{number}").exists():
-            assert started[number].popen.poll() is None
+    wait_until(lambda: len(list(python.folder.glob("ready-*"))) == 4, "all to be ready")
     (python.folder / "gate").touch()
     assert len({process.succeed() for process in started}) == 1
 

@@ -134,8 +134,14 @@ def decode_plain(codec: str, data: bytes, *, fetch: Fetch | None = None) -> Any:
         KitaruBackendError: the data is damaged, or a part is missing.
     """
     if codec in ("json", "tree"):
-        with loaded_only():
-            return plain(loads(data) if codec == "json" else join(data, fetch))
+        struct = loads(data) if codec == "json" else join(data, fetch)
+        try:
+            with loaded_only():
+                return plain(struct)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise KitaruBackendError(
+                f"A stored value is damaged: its tags do not fit together ({error!r}). Restore it from a backup."
+            ) from error
     return decode(codec, data, fetch=fetch, allow_pickle=False)
 
 
