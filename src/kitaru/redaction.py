@@ -47,17 +47,24 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """``text`` without the values."""
-        return text if self._pattern is None else self._pattern.sub(MARK, text)
+        pattern = self._pattern
+        # Looking for each form by itself is several times as fast as the pattern, and mostly finds none.
+        if pattern is None or not any(form in text for form in self._forms):
+            return text
+        return pattern.sub(MARK, text)
 
     def beginning(self, text: str) -> str:
         """As ``text``, where the text goes on: also without what may be the beginning of a value at its end."""
-        if self._pattern is None:
+        pattern = self._pattern
+        if pattern is None:
             return text
-        for length in range(min(self.longest - 1, len(text)), 0, -1):
-            end = text[-length:]
-            if any(form.startswith(end) for form in self._forms) and self._pattern.search(end) is None:
-                return self._pattern.sub(MARK, text[:-length]) + MARK
-        return self._pattern.sub(MARK, text)
+        # What belongs to a whole value begins no other one.
+        rest = max((found.end() for found in pattern.finditer(text)), default=0)
+        for start in range(max(rest, len(text) - self.longest + 1), len(text)):
+            end = text[start:]
+            if any(form.startswith(end) for form in self._forms):
+                return pattern.sub(MARK, text[:start]) + MARK
+        return pattern.sub(MARK, text)
 
     def anything(self, value: Any) -> Any:
         """JSON types without the values, in keys too; the same object when nothing is known."""

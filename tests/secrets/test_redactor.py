@@ -80,6 +80,13 @@ def test_the_beginning_of_a_value_at_the_end_is_found(cut: int) -> None:
     assert known.beginning("hunter2! it was") == f"{MARK} it was"
 
 
+def test_a_value_that_ends_as_it_begins_is_found_whole() -> None:
+    known = Redactor()
+    known.add(["hunter-hunt"])
+    assert known.beginning("it is hunter-hunt") == f"it is {MARK}"
+    assert known.beginning("it is hunter-hunthun") == f"it is {MARK}{MARK}"
+
+
 class Unsayable:
     def __init__(self, text: str) -> None:
         self.text = text
