@@ -11,6 +11,7 @@ from typing import Any
 
 from kitaru.engine.backoff import Backoff
 from kitaru.engine.code_digest import code_digest
+from kitaru.engine.origins import Origins
 from kitaru.engine.vault import EMBEDDED_BYTES, Vault
 from kitaru.errors import KitaruUsageError
 from kitaru.payloads import encode, immutable, is_opaque
@@ -118,7 +119,7 @@ class Outcome:
 
 
 def bind(
-    spec: CallSpec, args: tuple[Any, ...], kwargs: dict[str, Any], vault: Vault, sources: dict[str, str]
+    spec: CallSpec, args: tuple[Any, ...], kwargs: dict[str, Any], vault: Vault, origins: Origins
 ) -> tuple[JsonDict, list[Blob], tuple[Any, ...], dict[str, Any]]:
     """Bind arguments to parameters, digest them, and copy the mutable ones.
 
@@ -131,7 +132,7 @@ def bind(
         # What ``bind`` would do, at a fifth of its cost: this is on the way of every checkpoint.
         copies: list[Any] = []
         for parameter, value in zip(spec.plain_parameters, args, strict=True):
-            inputs[parameter], copied = _input(value, vault, sources, blobs)
+            inputs[parameter], copied = _input(value, vault, origins, blobs)
             copies.append(copied)
         return inputs, blobs, tuple(copies), kwargs
     try:
@@ -143,18 +144,18 @@ def bind(
         ) from error
     bound.apply_defaults()
     for parameter, value in bound.arguments.items():
-        inputs[parameter], copied = _input(value, vault, sources, blobs)
+        inputs[parameter], copied = _input(value, vault, origins, blobs)
         bound.arguments[parameter] = copied
     return inputs, blobs, bound.args, bound.kwargs
 
 
-def _input(value: Any, vault: Vault, sources: dict[str, str], blobs: list[Blob]) -> tuple[JsonDict, Any]:
+def _input(value: Any, vault: Vault, origins: Origins, blobs: list[Blob]) -> tuple[JsonDict, Any]:
     try:
         encoded = encode(value, allow_pickle=False)
     except KitaruUsageError:
         # Cannot be said without pickle: shown, but not compared, not copied and never cached.
         return {"d": "", "o": 1, "t": type(value).__qualname__, "p": repr(value)[:OPAQUE_PREVIEW]}, value
-    source = sources.get(encoded.digest)
+    source = origins.calls.get(encoded.digest)
     if source is not None:
         form: JsonDict = {
             "d": encoded.digest,
@@ -171,6 +172,10 @@ def _input(value: Any, vault: Vault, sources: dict[str, str], blobs: list[Blob])
         payload, kept = vault.keep(encoded, inline=EMBEDDED_BYTES)
         form = payload_to_json(payload)
         blobs.extend(kept)
+        given = origins.inputs.get(encoded.digest)
+        held = [given] if given is not None else origins.inside(value, encoded.size)
+        if held:
+            form["e"] = held
     if is_opaque(encoded):
         form["o"] = 1
     if immutable(value):

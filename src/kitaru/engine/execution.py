@@ -110,7 +110,7 @@ class Session:
         row, store = self.execution, self._store
         plan = row.spec.get("replay")
         reuse = Reuse(store, ReplayPlan.from_json(plan)) if plan else None
-        journal = Journal(store, row.exec_id, row.epoch, reuse, fresh=self.fresh)
+        journal = Journal(store, row.exec_id, row.epoch, reuse, fresh=self.fresh, inputs=row.inputs)
         kind: Any
         if self.code.is_async:
             from kitaru.engine.async_flow import AsyncRun as kind

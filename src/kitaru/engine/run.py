@@ -166,7 +166,7 @@ class Run(ABC):
         """Bind and digest the inputs of a checkpoint's call."""
         assert call.spec is not None
         call.inputs, call.blobs, call.args, call.kwargs = bind(
-            call.spec, args, kwargs, self.vault, self.journal.sources
+            call.spec, args, kwargs, self.vault, self.journal.origins
         )
 
     def recorded(self, call: Call) -> CallRecord | None:
