@@ -277,16 +277,18 @@ class AsyncRun(WaitingRun):
         records: list[CallRecord] = []
         artifacts: list[Any] = []
         blobs: list[Any] = []
+        links: list[Any] = []
         try:
             for started in batch:
                 assert started.outcome is not None
-                record, kept, _ = self.build(started.call, started.outcome)
+                record, kept, error = self.build(started.call, started.outcome)
                 records.append(record)
                 blobs += kept
                 artifacts += started.outcome.artifacts
-            self.commit(records, artifacts=artifacts, blobs=blobs)
-        except BaseException as error:
-            failed = error
+                links += [] if error else started.outcome.links.values()
+            self.commit(records, artifacts=artifacts, blobs=blobs, links=links)
+        except BaseException as raised:
+            failed = raised
             self.loop.call_soon_threadsafe(lambda: self._commit_failed(batch, failed))
             return
         self.loop.call_soon_threadsafe(self._committed, batch, records)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -15,7 +15,7 @@ from kitaru.engine.origins import Origins
 from kitaru.engine.vault import EMBEDDED_BYTES, Vault
 from kitaru.errors import KitaruUsageError
 from kitaru.payloads import encode, immutable, is_opaque
-from kitaru.store.records import ArtifactRecord, Blob, CallRecord, JsonDict, payload_to_json
+from kitaru.store.records import ArtifactRecord, Blob, CallRecord, JsonDict, LinkRecord, payload_to_json
 
 OPAQUE_PREVIEW = 200
 
@@ -116,6 +116,7 @@ class Outcome:
     usage: JsonDict = field(default_factory=dict[str, Any])
     artifacts: Sequence[ArtifactRecord] = ()
     blobs: Sequence[Blob] = ()
+    links: Mapping[str, LinkRecord] = field(default_factory=dict[str, LinkRecord])
 
 
 def bind(

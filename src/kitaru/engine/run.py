@@ -31,6 +31,7 @@ from kitaru.store.records import (
     ExecutionRecord,
     IntentRecord,
     JsonDict,
+    LinkRecord,
     Payload,
     WaitRecord,
 )
@@ -198,18 +199,20 @@ class Run(ABC):
         effect = call.spec is not None and call.spec.effect is not None
         return self.journal.offer(call.call_id, call.kind, call.name, call.inputs, call.code, effect=effect)
 
-    def adopt(self, call: Call, record: CallRecord) -> None:
+    def adopt(self, call: Call, record: CallRecord, links: Sequence[LinkRecord] = ()) -> None:
         """Commit another execution's record as this call's own."""
         record.position, record.inputs, record.kind = call.position, call.inputs, call.kind
         record.code_digest, record.cache_key = call.code, self.key_of(call)
         record.started_at = record.ended_at = time.time()
-        self.commit([record], blobs=call.blobs)
+        self.commit([record], blobs=call.blobs, links=links)
 
     def recorded_elsewhere(self, call: Call) -> CallRecord | None:
         """The record of an equal call of an earlier execution, when caching is on; adopted."""
         record = self._cached(call)
         if record is not None:
-            self.adopt(call, record)
+            taken: str = (record.info or {})["cached_from"]
+            link = LinkRecord(call.call_id, "cache", taken.partition("/")[0], f"{taken}/output")
+            self.adopt(call, record, [link])
         return record
 
     def _cached(self, call: Call) -> CallRecord | None:
@@ -284,8 +287,9 @@ class Run(ABC):
 
     def record(self, call: Call, outcome: Outcome) -> CallRecord:
         """Commit a call that ended, with all that it saved."""
-        record, blobs, _ = self.build(call, outcome)
-        self.commit([record], artifacts=outcome.artifacts, blobs=blobs)
+        record, blobs, error = self.build(call, outcome)
+        links = [] if error else [*outcome.links.values()]
+        self.commit([record], artifacts=outcome.artifacts, blobs=blobs, links=links)
         return record
 
     def record_attempt(self, call: Call, attempt: int, outcome: Outcome) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kitaru.engine.run import Run
-    from kitaru.store.records import ArtifactRecord, Blob, SubcallRecord
+    from kitaru.store.records import ArtifactRecord, Blob, LinkRecord, SubcallRecord
 
 
 class Branch:
@@ -54,6 +54,8 @@ class CheckpointScope:
     artifacts: list[ArtifactRecord] = field(default_factory=list["ArtifactRecord"])
     blobs: list[Blob] = field(default_factory=list["Blob"])
     usage: dict[str, Any] = field(default_factory=dict[str, Any])
+    links: dict[str, LinkRecord] = field(default_factory=dict[str, "LinkRecord"])
+    """What it loaded from other executions, by the artifacts' ids."""
 
     def add_usage(self, subcall: SubcallRecord) -> None:
         """Count a model call of this attempt: what a replay that re-uses the outcome need not pay."""
