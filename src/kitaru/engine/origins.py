@@ -121,8 +121,9 @@ def _elements(value: Any) -> Iterable[Any]:
         return members if len(members) <= ELEMENTS else ()
     if is_dataclass(value):
         return [getattr(value, field.name, None) for field in fields(value)]
-    if hasattr(type(value), "__pydantic_fields__"):
-        return _ends(vars(value).values(), len(vars(value)))
+    if hasattr(value, "__pydantic_fields__"):
+        named: dict[str, Any] = vars(cast("object", value))
+        return _ends(named.values(), len(named))
     return ()
 
 

@@ -305,6 +305,10 @@ class ReadStore(Protocol):
         """What others took from an execution, with the taker's id."""
         ...
 
+    def replays_of(self, exec_id: str) -> list[str]:
+        """The executions that replay this one, oldest first."""
+        ...
+
     def purge(self, exec_ids: Sequence[str]) -> int:
         """Delete finished executions with all that hangs under them; returns how many there were."""
         ...
