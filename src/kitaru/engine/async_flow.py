@@ -120,6 +120,7 @@ class AsyncRun(WaitingRun):
         if isinstance(scope, FlowScope) and coro is not self._main and code is not self._await_call.__code__:
             context = context.copy()
             branch = scope.branch.child(getattr(coro, "__name__", type(coro).__name__))
+            self.trails.begin(branch.trail)
             context.run(current_scope.set, FlowScope(self, branch))
         task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, context=context, **options)
         if coro is self._main:

@@ -12,6 +12,7 @@ from typing import Any
 from kitaru.engine.backoff import Backoff
 from kitaru.engine.code_digest import code_digest
 from kitaru.engine.origins import Origins
+from kitaru.engine.trails import Trail
 from kitaru.engine.vault import EMBEDDED_BYTES, Vault
 from kitaru.errors import KitaruUsageError
 from kitaru.payloads import encode, immutable, is_opaque
@@ -91,6 +92,10 @@ class Call:
     spec: CallSpec | None = None
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict[str, Any])
+    site: int = -1
+    how: int = 0
+    trail: Trail | None = None
+    conditions: Sequence[str] = ()
 
     @property
     def code(self) -> str | None:
@@ -198,6 +203,14 @@ def cache_key(flow_name: str, call: Call) -> str | None:
     return digest.hexdigest()
 
 
+def adopted_info(info: JsonDict | None, call: Call) -> JsonDict | None:
+    """What is said of a call that another execution's record answers: what decided on it is its own."""
+    own = {key: value for key, value in (info or {}).items() if key != "if"}
+    if call.conditions:
+        own["if"] = call.conditions
+    return own or None
+
+
 def ended_record(call: Call, outcome: Outcome, key: str | None) -> CallRecord:
     """The record of a call that ended, without its output or error."""
     info: JsonDict = {}
@@ -209,6 +222,8 @@ def ended_record(call: Call, outcome: Outcome, key: str | None) -> CallRecord:
         info["learnt"] = outcome.learnt
     if outcome.usage:
         info["usage"] = outcome.usage
+    if call.conditions:
+        info["if"] = call.conditions
     if outcome.metadata:
         info["metadata"] = outcome.metadata
     return CallRecord(

@@ -28,6 +28,7 @@ class Origins:
     Attributes:
         calls: digest -> the first call with that output.
         inputs: digest -> the flow's input, as ``input:topic``.
+        outputs: the calls whose values are that long.
         digests: call or flow's input -> its digest, of small values too.
     """
 
@@ -35,6 +36,7 @@ class Origins:
         self.calls: dict[str, str] = {}
         self.inputs: dict[str, str] = {}
         self.digests: dict[str, str] = {}
+        self.outputs: set[str] = set()
         self._sizes: dict[str, tuple[int, int]] = {}
         self._smallest: float = float("inf")
         for parameter, form in inputs.items():
@@ -50,6 +52,7 @@ class Origins:
         self.digests[call_id] = digest
         if size > SMALLEST:
             self.calls.setdefault(digest, call_id)
+            self.outputs.add(call_id)
             self._note(kind, size)
 
     def _note(self, kind: str, size: int) -> None:

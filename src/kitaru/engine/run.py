@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru.engine import divergence
 from kitaru.engine.budget import Budget
-from kitaru.engine.calls import Call, CallSpec, Outcome, bind, cache_key, ended_record
+from kitaru.engine.calls import Call, CallSpec, Outcome, adopted_info, bind, cache_key, ended_record
 from kitaru.engine.causes import Raised
 from kitaru.engine.interrupts import Interruptible
 from kitaru.engine.journal import Journal
 from kitaru.engine.replay import reused_info
 from kitaru.engine.scope import Branch, CheckpointScope
 from kitaru.engine.signals import Cancelled, FlowSignal, LeaseLost, Suspended, TimedOut
+from kitaru.engine.trails import Trails
 from kitaru.engine.vault import Vault
 from kitaru.errors import FailureOrigin, KitaruDivergenceError, KitaruUsageError
 from kitaru.payloads import describe, immutable, rebuild, rebuildable
@@ -73,6 +74,7 @@ class Run(ABC):
         self._positions = itertools.count(1)
         self.exec_id = self.execution.exec_id
         self.budget = Budget(self)
+        self.trails = Trails(self.code.function, self.execution.inputs, self.journal.origins)
 
     @abstractmethod
     def main(self) -> Any:
@@ -155,7 +157,9 @@ class Run(ABC):
     ) -> Call:
         """Number a call. ``key`` is the user's own name for it, in place of name and ordinal."""
         call_id = f"{branch.path}{name}@{key}" if key is not None else branch.number(name)
-        return Call(call_id, next(self._positions), kind, name, inputs)
+        call = Call(call_id, next(self._positions), kind, name, inputs)
+        self.trails.note(branch.trail, call)
+        return call
 
     def issue_checkpoint(self, branch: Branch, spec: CallSpec, key: str | None) -> Call:
         """Number a checkpoint's call; its inputs are bound later by ``bind``."""
@@ -169,6 +173,7 @@ class Run(ABC):
         call.inputs, call.blobs, call.args, call.kwargs = bind(
             call.spec, args, kwargs, self.vault, self.journal.origins
         )
+        self.trails.mark(call, call.inputs)
 
     def recorded(self, call: Call) -> CallRecord | None:
         """The record that answers this call: its own, else the replayed original's, else an equal cached one.
@@ -204,6 +209,7 @@ class Run(ABC):
         record.position, record.inputs, record.kind = call.position, call.inputs, call.kind
         record.code_digest, record.cache_key = call.code, self.key_of(call)
         record.started_at = record.ended_at = time.time()
+        record.info = adopted_info(record.info, call)
         self.commit([record], blobs=call.blobs, links=links)
 
     def recorded_elsewhere(self, call: Call) -> CallRecord | None:

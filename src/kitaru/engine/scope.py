@@ -6,6 +6,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kitaru.engine.trails import Trail
+
 if TYPE_CHECKING:
     from kitaru.engine.run import Run
     from kitaru.store.records import ArtifactRecord, Blob, LinkRecord, SubcallRecord
@@ -14,10 +16,11 @@ if TYPE_CHECKING:
 class Branch:
     """Numbers the calls of one line of control: the flow's own, or that of one asyncio task of it."""
 
-    __slots__ = ("_counts", "path")
+    __slots__ = ("_counts", "path", "trail")
 
-    def __init__(self, path: str = "") -> None:
+    def __init__(self, path: str = "", trail: Trail | None = None) -> None:
         self.path = path
+        self.trail = trail or Trail()
         self._counts: dict[str, int] = {}
 
     def number(self, name: str) -> str:
@@ -31,7 +34,7 @@ class Branch:
         key = f"~{name}"
         count = self._counts.get(key, 0) + 1
         self._counts[key] = count
-        return Branch(f"{self.path}{name}~{count}/")
+        return Branch(f"{self.path}{name}~{count}/", Trail(self.trail))
 
 
 @dataclass(slots=True)
