@@ -155,7 +155,7 @@ class Reading(Expressions):
             self._now = broken.copy()
             self._block(handler.body)
             if not _leaves(handler.body):
-                ends.join(end, self._choices, node)
+                ends.join(self._now, self._choices, node)
         self._now = ends
         self._block(node.finalbody)
 

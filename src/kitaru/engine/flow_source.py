@@ -65,9 +65,10 @@ def _durable(reading: Reading, function: Callable[..., Any]) -> Iterator[int]:
         called = node.func
         if isinstance(called, ast.Attribute) and called.attr in SUBMITTING:
             called = called.value
-        if isinstance(called, ast.Name) and called.id not in reading.variables:
-            if hasattr(names.get(called.id), "__kitaru_function__"):
-                yield site
+        if not isinstance(called, ast.Name) or called.id in reading.variables:
+            continue
+        if hasattr(names.get(called.id), "__kitaru_function__"):
+            yield site
 
 
 def _definition(module: ast.Module, code: CodeType) -> ast.FunctionDef | ast.AsyncFunctionDef | None:

@@ -175,13 +175,30 @@ class Trails:
         source, trail = self._source, call.trail
         assert source is not None
         assert trail is not None
-        if len(value) == 1:
-            (atom,) = value
-            if atom.region < 0 and (last := trail.latest.get(atom.site)):
-                newest = last[0] if last[0].position < call.position else last[1]
-                if newest is not None and newest.how == SINGLE and newest.position < call.position:
-                    return [newest.call_id]
+        quick = self._latest(source, value, trail, call.position)
+        if quick is not None:
+            return [quick]
         return self._followed(source, value, trail, call.position)
+
+    def _latest(self, source: FlowSource, value: Value, trail: Trail, position: int) -> str | None:
+        """The one call that counts, where that can be told at once: one atom, or some of which the last is meant."""
+        found: Entry | None = None
+        choice = next(iter(value)).choice
+        for atom in value:
+            if atom.region >= 0 or atom.choice != choice or (choice < 0 and len(value) > 1):
+                return None
+            two = trail.latest.get(atom.site)
+            if two is None:
+                # A parameter was there before any call.
+                if not atom.parameter and atom.site not in source.durable:
+                    return None
+                continue
+            newest = two[0] if two[0].position < position else two[1]
+            if newest is None or newest.how != SINGLE or newest.position >= position:
+                return None
+            if found is None or newest.position > found.position:
+                found = newest
+        return None if found is None else found.call_id
 
     def _followed(self, source: FlowSource, value: Value, trail: Trail, position: int) -> list[str]:
         """Calls and flow inputs; through what is no durable call to what was given to it."""
