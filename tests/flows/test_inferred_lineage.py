@@ -80,6 +80,9 @@ def loops() -> None:
     for _ in range(3):
         text = improve(text)
     take(text + "", id="the latest")
+    for number in range(2):
+        text = improve(f"{text} again")
+        take(f"{text}", number, id=f"round {number}")
     texts = []
     for number in range(2):
         for _ in range(2):
@@ -175,6 +178,9 @@ def test_conditions(client: KitaruClient) -> None:
 def test_loops(client: KitaruClient) -> None:
     exec_id = ran(loops)
     assert edges(exec_id, "the latest") == {"value": ["improve#3"]}
+    assert edges(exec_id, "round 1") == {"value": ["improve#5"]}
+    improved = [r for r in backend().store.reads.call_summaries(exec_id) if r.name == "improve"]
+    assert [(r.inputs or {})["text"].get("i") for r in improved[3:]] == [["improve#3"], ["improve#4"]]
     assert edges(exec_id, "gathered 0") == {"value": ["make#2", "make#3"]}
     assert edges(exec_id, "gathered 1") == {"value": ["make#2", "make#3", "make#4", "make#5"]}
     assert edges(exec_id, "added up") == {"value": ["make#6", "make#7"]}

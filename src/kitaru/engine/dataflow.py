@@ -8,7 +8,7 @@ is known only when the flow runs.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from kitaru.engine.expressions import NOTHING, Atom, Expressions, FunctionNode, Value, Variables, base_of
 
@@ -52,21 +52,21 @@ class Reading(Expressions):
     def _block(self, statements: Sequence[ast.stmt]) -> None:
         before = self._control
         for statement in statements:
-            self._statement(statement)
-            if isinstance(statement, ast.If) and (_leaves(statement.body) or _leaves(statement.orelse)):
-                # What follows is done only because this was not left.
-                self._control |= self.value(statement.test)
+            if isinstance(statement, ast.If):
+                test = self._if(statement)
+                if _leaves(statement.body) or _leaves(statement.orelse):
+                    # What follows is done only because this was not left.
+                    self._control |= test
+            else:
+                self._statement(statement)
         self._control = before
 
     def _statement(self, node: ast.stmt) -> None:
         match node:
-            case ast.If():
-                self._if(node)
             case ast.For() | ast.AsyncFor():
-                self._bind(node.target, self.value(node.iter))
-                self._loop(node, NOTHING, node.target, node.iter)
+                self._for(node)
             case ast.While():
-                self._loop(node, self.value(node.test), None, node.test)
+                self._while(node)
             case ast.With() | ast.AsyncWith():
                 self._with(node)
             case ast.Try() | ast.TryStar():
@@ -108,36 +108,43 @@ class Reading(Expressions):
         if base is not None:
             self._grow(base, value)
 
-    def _if(self, node: ast.If) -> None:
+    def _if(self, node: ast.If) -> Value:
         test = self.value(node.test)
         with self._under(test):
             before = self._now.copy()
             self._block(node.body)
             after, self._now = self._now, before
             self._block(node.orelse)
-        if _leaves(node.body):
-            return
         if _leaves(node.orelse):
             self._now = after
-        else:
+        elif not _leaves(node.body):
             self._now.join(after, self._choices, node)
+        return test
+
+    def _for(self, node: ast.For | ast.AsyncFor) -> None:
+        items = self.value(node.iter)
+        self._loop(node, node.body, lambda: self._bind(node.target, items))
+
+    def _while(self, node: ast.While) -> None:
+        def test() -> None:
+            self._control |= self.value(node.test)
+
+        self._loop(node, [node.test, *node.body], test)
 
     def _loop(
-        self,
-        node: ast.For | ast.AsyncFor | ast.While,
-        control: Value,
-        target: ast.expr | None,
-        again: ast.expr,
+        self, node: ast.For | ast.AsyncFor | ast.While, parts: Sequence[ast.AST], enter: Callable[[], None]
     ) -> None:
-        region = self._region(node)
+        """``parts``: what is done in each round; ``enter``: what comes before the body."""
+        region, control = self._region(node, parts), self._control
         for _ in range(PASSES):
+            # The last reading counts: it knows all that earlier rounds may have left.
+            for site in self.members[region]:
+                self.sites[site].clear()
             before = self._now.copy()
             self._loops.append(region)
-            with self._under(control):
-                self._block(node.body)
-            control |= self.value(again) if target is None else NOTHING
-            if target is not None:
-                self._bind(target, self.value(again))
+            enter()
+            self._block(node.body)
+            self._control = control
             self._loops.pop()
             self._now.join(before, self._choices, node)
             if self._now.values == before.values:

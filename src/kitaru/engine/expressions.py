@@ -57,6 +57,11 @@ class Site:
     inputs: Value = NOTHING
     control: Value = NOTHING
 
+    def clear(self) -> None:
+        """Read again."""
+        self.args, self.rest, self.named, self.bare = [], NOTHING, {}, set()
+        self.inputs = self.control = NOTHING
+
 
 @dataclass
 class Variables:
@@ -148,9 +153,10 @@ class Expressions:
         inside = self.members[region]
         return frozenset(atom._replace(region=region) if atom.site in inside else atom for atom in value)
 
-    def _region(self, node: ast.AST) -> int:
+    def _region(self, node: ast.AST, parts: Iterable[ast.AST]) -> int:
         if id(node) not in self._regions:
-            inside = (self._numbers[id(one)] for one in ast.walk(node) if isinstance(one, ast.Call))
+            every = (one for part in parts for one in ast.walk(part))
+            inside = (self._numbers[id(one)] for one in every if isinstance(one, ast.Call))
             self._regions[id(node)] = len(self.members)
             self.members.append(frozenset(inside))
         return self._regions[id(node)]
@@ -263,7 +269,9 @@ class Expressions:
             parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
             found = self._union(parts)
         self._now = outside
-        return self.over(self._region(node), found | control)
+        again = [*parts, *(one for first in node.generators for one in first.ifs)]
+        again += [inner.iter for inner in node.generators[1:]]
+        return self.over(self._region(node, again), found | control)
 
     def _call(self, node: ast.Call) -> Value:
         site = self.sites[self._numbers[id(node)]]
