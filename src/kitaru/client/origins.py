@@ -203,10 +203,10 @@ class Origins:
         result = self.row.result
         if result is None:
             return []
-        equal = self._by_digest.get(result.digest)
-        if equal is None:
-            return []
-        return [(self._output(equal), "result", result.size <= SMALLEST, None)]
+        equal = self._by_digest.get(result.digest) if result.size > SMALLEST else None
+        if equal is not None:
+            return [(self._output(equal), "result", False, None)]
+        return [(source, kind, kind == "derived", None) for kind, source in self._links.get("", [])]
 
     @cached_property
     def _by_digest(self) -> dict[str, str]:

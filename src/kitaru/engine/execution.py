@@ -17,6 +17,7 @@ from kitaru.engine.causes import failure_form
 from kitaru.engine.journal import Journal
 from kitaru.engine.patience import Patience
 from kitaru.engine.replay import ReplayPlan, Reuse
+from kitaru.engine.results import result_links
 from kitaru.engine.run import FlowCode, Run
 from kitaru.engine.runner import Runner, boot_clock
 from kitaru.engine.signals import (
@@ -199,6 +200,7 @@ class Session:
             )
             return
         end.result, end.blobs = payload, blobs
+        end.links = result_links(run, result, payload)
 
     def _void_for_retry(self, run: Run, failure: JsonDict) -> bool:
         retries = run.execution.spec.get("retries") or 0

@@ -159,6 +159,8 @@ class Run(ABC):
         call_id = f"{branch.path}{name}@{key}" if key is not None else branch.number(name)
         call = Call(call_id, next(self._positions), kind, name, inputs)
         self.trails.note(branch.trail, call)
+        if inputs:
+            call.inputs = self.trails.given(call, inputs)
         return call
 
     def issue_checkpoint(self, branch: Branch, spec: CallSpec, key: str | None) -> Call:

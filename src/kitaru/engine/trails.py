@@ -90,6 +90,7 @@ class Trails:
         self._function = function
         self._inputs = inputs
         self._origins = origins
+        self.root = Trail()
         self._plans: dict[tuple[int, int, str], _Plan] = {}
         self._hows: dict[int, tuple[CodeType, int]] = {}
 
@@ -166,10 +167,21 @@ class Trails:
             if more:
                 form["i"] = more
 
-    def result(self, trail: Trail, position: int) -> list[str]:
+    def result(self) -> list[str]:
         """What reaches what the flow returns."""
         source = self._source
-        return [] if source is None else self._followed(source, source.reading.result, trail, position)
+        return [] if source is None else self._followed(source, source.reading.result, self.root, sys.maxsize)
+
+    def given(self, call: Call, inputs: JsonDict) -> JsonDict:
+        """The inputs of a call that are stored with something else: with what is known of where they came from."""
+        origins = self._origins
+        forms = {name: dict(form) for name, form in inputs.items()}
+        for form in forms.values():
+            source = origins.calls.get(form["d"]) or origins.inputs.get(form["d"])
+            if source is not None:
+                form["e"] = [source]
+        self.mark(call, forms)
+        return forms
 
     def _resolve(self, value: Value, call: Call) -> list[str]:
         source, trail = self._source, call.trail
