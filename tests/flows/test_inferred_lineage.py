@@ -69,6 +69,15 @@ def conditions(topic: str) -> str:
     good = check(f"{text}?") and take("e", id="short circuit")
     while not good:
         good = take("f", id="never in loop")
+    state = "open"
+    if check(text):
+        state = "closed"
+    take(state, id="decided")
+    kept = []
+    for word in ("one", "two"):
+        if check(word):
+            kept.append(word)  # noqa: PERF401 - how it is written is what is tested
+    take(kept, id="filtered")
     if topic == "stop":
         return "stopped"
     return take("g", id="after")
@@ -172,6 +181,8 @@ def test_conditions(client: KitaruClient) -> None:
     assert conditions_of(exec_id, "inside") == ["check#1"]
     assert conditions_of(exec_id, "other branch") == ["check#2"]
     assert conditions_of(exec_id, "nested") == ["input:topic", "check#2"]
+    assert edges(exec_id, "decided") == {"value": ["check#4"]}
+    assert edges(exec_id, "filtered") == {"value": ["check#5", "check#6"]}
     assert conditions_of(exec_id, "after") == ["input:topic"]
 
 

@@ -110,6 +110,7 @@ class Reading(Expressions):
 
     def _if(self, node: ast.If) -> Value:
         test = self.value(node.test)
+        outside, self._touched = self._touched, set()
         with self._under(test):
             before = self._now.copy()
             self._block(node.body)
@@ -119,6 +120,9 @@ class Reading(Expressions):
             self._now = after
         elif not _leaves(node.body):
             self._now.join(after, self._choices, node)
+        for name in self._touched & self._now.values.keys() - self._now.single:
+            self._now.values[name] |= test
+        self._touched |= outside
         return test
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:

@@ -110,6 +110,7 @@ class Expressions:
         self._regions: dict[int, int] = {}
         self._choices: dict[tuple[int, str], int] = {}
         self._control: Value = NOTHING
+        self._touched: set[str] = set()
         self._loops: list[int] = []
         self._nested: list[FunctionNode] = []
         for node in ast.walk(function):
@@ -128,6 +129,7 @@ class Expressions:
     # ---------------------------------------------------------------- variables
 
     def _assign(self, name: str, value: Value, *, single: bool = False) -> None:
+        self._touched.add(name)
         self._now.values[name] = value
         self._now.single -= {name}
         if single:
@@ -139,7 +141,9 @@ class Expressions:
     def _grow(self, name: str, value: Value) -> None:
         """The variable's object takes more in; in a loop, more with each round."""
         if name in self._now.values:
-            value = self._widened(name, value)
+            # What decided that it does is a part of what it holds.
+            value = self._widened(name, value | self._control)
+            self._touched.add(name)
             self._now.values[name] |= value
             self._now.single -= {name}
             self._ever.values[name] |= value
