@@ -9,6 +9,7 @@ from kitaru import AsyncKitaruClient, KitaruClient
 from kitaru.backend import backend
 from kitaru.errors import KitaruStateError, KitaruUsageError
 from kitaru.models import Lineage
+from tests.support.processes import wait_until
 
 LONG = " and so many words that no other value is the same by chance" * 2
 
@@ -198,3 +199,25 @@ def test_a_chain_of_thousands_is_followed_to_its_end(client: KitaruClient) -> No
         f"{handle.exec_id}//result"
         in client.artifacts.lineage(f"{handle.exec_id}/step#1/output", "down").artifacts
     )
+
+
+@kitaru.flow
+def asking() -> str:
+    answer = kitaru.wait("how many", schema=int)
+    moment = kitaru.now()
+    try:
+        text = publish(["so many", 7])  # type: ignore[list-item]  # it fails: that is what is tested
+    except TypeError as error:
+        text = publish([str(error)])
+    return f"{answer}, {moment:%Y}, {text}"
+
+
+def test_answers_and_moments_count_and_calls_that_failed_do_not(client: KitaruClient) -> None:
+    handle = asking.run()
+    wait_until(lambda: client.executions.get(handle.exec_id).pending_wait, "the question")
+    client.executions.input(handle.exec_id, value=7)
+    assert handle.wait().startswith("7, ")
+    found = client.artifacts.lineage(f"{handle.exec_id}//result")
+    sources = [edge.source.partition("/")[2] for edge in found.edges if edge.target == found.root]
+    assert sources == ["how many#1/output", "now#1/output", "publish#2/output"]
+    assert found.gone == []

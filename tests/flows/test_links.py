@@ -53,7 +53,8 @@ def failing(exec_id: str) -> str:
 
 
 def links(exec_id: str) -> list[tuple[str, str, str]]:
-    return [(link.call_id, link.kind, link.source) for link in backend().store.reads.links_from(exec_id)]
+    found = backend().store.reads.links_from(exec_id)
+    return [(link.call_id, link.kind, link.source) for link in found if link.call_id]
 
 
 def test_what_a_checkpoint_loads_is_linked_once(client: KitaruClient) -> None:

@@ -210,7 +210,7 @@ class Trails:
                 return None
             if found is None or newest.position > found.position:
                 found = newest
-        return None if found is None else found.call_id
+        return None if found is None or found.call_id not in self._origins.digests else found.call_id
 
     def _followed(self, source: FlowSource, value: Value, trail: Trail, position: int) -> list[str]:
         """Calls and flow inputs; through what is no durable call to what was given to it."""
@@ -233,7 +233,11 @@ class Trails:
         for either in choices.values():
             last = max(either, default=None)
             counted += [entry for entry in either if last and entry.site == last.site]
-        return list(dict.fromkeys(entry.call_id for entry in sorted(counted)))[-EDGES:]
+        # A call that failed, or has not ended, gave nothing.
+        given = self._origins.digests
+        return [one for one in dict.fromkeys(entry.call_id for entry in sorted(counted)) if one in given][
+            -EDGES:
+        ]
 
     def _made(self, atom: Atom, members: Collection[int], trail: Trail, position: int) -> list[Entry]:
         if not atom.parameter:

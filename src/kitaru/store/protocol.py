@@ -298,7 +298,7 @@ class ReadStore(Protocol):
         ...
 
     def links_from(self, exec_id: str) -> list[LinkRecord]:
-        """What the calls of an execution took from others."""
+        """What the calls of an execution took from others; and under an empty call id what its result came from."""
         ...
 
     def links_to(self, source_exec_id: str) -> list[tuple[str, LinkRecord]]:
