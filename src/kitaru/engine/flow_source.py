@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
 import linecache
 from collections.abc import Callable, Iterator
@@ -25,11 +26,13 @@ class FlowSource:
         reading: what reaches what.
         sites: of each of its code objects, by ``id``, the site of each instruction.
         durable: the sites known to be calls of checkpoints, also before they were made.
+        plain: the sites known not to be: calls of Python's own functions.
     """
 
     reading: Reading
     sites: dict[int, list[int]]
     durable: frozenset[int]
+    plain: frozenset[int]
 
 
 _sources: WeakKeyDictionary[Callable[..., Any], FlowSource | None] = WeakKeyDictionary()
@@ -56,7 +59,12 @@ def _read(function: Callable[..., Any]) -> FlowSource | None:
     if node is None:
         return None
     reading = Reading(node)
-    return FlowSource(reading, dict(_places(reading, code)), frozenset(_durable(reading, function)))
+    return FlowSource(
+        reading,
+        dict(_places(reading, code)),
+        frozenset(_durable(reading, function)),
+        frozenset(_plain(reading, function)),
+    )
 
 
 def _durable(reading: Reading, function: Callable[..., Any]) -> Iterator[int]:
@@ -68,6 +76,15 @@ def _durable(reading: Reading, function: Callable[..., Any]) -> Iterator[int]:
         if not isinstance(called, ast.Name) or called.id in reading.variables:
             continue
         if hasattr(names.get(called.id), "__kitaru_function__"):
+            yield site
+
+
+def _plain(reading: Reading, function: Callable[..., Any]) -> Iterator[int]:
+    names: dict[str, Any] = getattr(function, "__globals__", {})
+    for site, node in enumerate(reading.nodes):
+        if not isinstance(node.func, ast.Name) or node.func.id in reading.variables:
+            continue
+        if hasattr(builtins, node.func.id) and node.func.id not in names:
             yield site
 
 

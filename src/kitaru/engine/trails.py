@@ -144,11 +144,11 @@ class Trails:
         key = call.site, call.how, call.name
         plan = self._plans.get(key)
         if plan is None:
-            plan = self._plans[key] = _plan(source.reading.sites[call.site], call.how, list(inputs))
+            plan = self._plans[key] = _plan(source, call, list(inputs))
         for parameter, value, bare in plan.reaching:
             form = inputs.get(parameter)
             # What is known to be a call's output was that call's, unless a variable says that it was a later one's.
-            if form is not None and (bare or "f" not in form):
+            if form is not None and value and (bare or "f" not in form):
                 self._mark(call, form, self._resolve(value, call), bare)
         if plan.control:
             call.conditions = self._resolve(plan.control, call)
@@ -187,6 +187,8 @@ class Trails:
         source, trail = self._source, call.trail
         assert source is not None
         assert trail is not None
+        if len(value) == 1 and (parameter := next(iter(value)).parameter):
+            return [f"input:{parameter}"] if parameter in self._inputs else []
         quick = self._latest(source, value, trail, call.position)
         if quick is not None:
             return [quick]
@@ -253,13 +255,32 @@ class _Plan(NamedTuple):
     control: Value
 
 
-def _plan(site: Site, how: int, parameters: list[str]) -> _Plan:
+def _plan(source: FlowSource, call: Call, parameters: list[str]) -> _Plan:
     found: list[tuple[str, Value, bool]] = []
+    site, how = source.reading.sites[call.site], call.how
     for place, parameter in enumerate(parameters):
         value, bare = _reaching(site, how, place, parameter, last=place == len(parameters) - 1)
         if value:
-            found.append((parameter, value, bare))
+            found.append((parameter, _through_plain(source, value), bare))
     return _Plan(found, site.control)
+
+
+def _through_plain(source: FlowSource, value: Value) -> Value:
+    """``range(n)`` is what ``n`` is: seen once here rather than at each call."""
+    found: set[Atom] = set()
+    seen: set[Atom] = set()
+    ahead = list(value)
+    while ahead:
+        atom = ahead.pop()
+        if atom in seen:
+            continue
+        seen.add(atom)
+        if atom.site in source.plain and atom.choice < 0:
+            below = source.reading.sites[atom.site].inputs
+            ahead.extend(source.reading.over(atom.region, below) if atom.region >= 0 else below)
+        else:
+            found.add(atom)
+    return frozenset(found)
 
 
 def _reaching(site: Site, how: int, place: int, parameter: str, *, last: bool) -> tuple[Value, bool]:
