@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from kitaru.engine.scope import CheckpointScope, FlowScope, current_scope
 from kitaru.errors import KitaruContextError, KitaruStateError, KitaruUsageError
-from kitaru.store.records import ArtifactRecord, CallKind, Payload
+from kitaru.store.records import ArtifactRecord, CallKind, LinkRecord, Payload
 
 __all__ = ["ARTIFACT_TYPES", "load", "log", "progress", "save"]
 
@@ -62,22 +62,26 @@ def load(exec_id: str, name: str) -> Any:
     )
     store = scope.run.store
     store.status(exec_id)
-    found: list[tuple[str, Payload]] = [
-        (f"{a.call_id}:{a.name}", a.payload) for a in store.artifacts(exec_id) if a.name == name
+    found: list[tuple[str, str, Payload]] = [
+        (f"{a.call_id}:{a.name}", f"{exec_id}/{a.call_id}/saved/{a.ordinal}", a.payload)
+        for a in store.artifacts(exec_id)
+        if a.name == name
     ]
     for call in store.reads.call_summaries(exec_id):
         if call.kind == CallKind.CHECKPOINT and call.name == name and call.status == "completed":
             output = store.output(exec_id, call.call_id)
             if output is not None:
-                found.append((call.call_id, output))
+                found.append((call.call_id, f"{exec_id}/{call.call_id}/output", output))
     if len(found) == 1:
-        return scope.run.vault.get(found[0][1])
+        _, source, payload = found[0]
+        scope.links[source] = LinkRecord(scope.call_id, "load", exec_id, source)
+        return scope.run.vault.get(payload)
     if not found:
         raise KitaruStateError(
             f"Execution {exec_id} has no artifact {name!r}. See `kitaru executions get {exec_id}` for what it has."
         )
     raise KitaruStateError(
-        f"Execution {exec_id} has {len(found)} artifacts named {name!r}: {', '.join(where for where, _ in found)}. "
+        f"Execution {exec_id} has {len(found)} artifacts named {name!r}: {', '.join(where for where, _, _ in found)}. "
         "Save it under a name of its own to load it."
     )
 

@@ -65,7 +65,7 @@ SHAPES: dict[str, tuple[str, str]] = {}
 
 def test_every_answer_is_as_documented(python: Python) -> None:
     SHAPES.update({command: (form, told) for command, form, told in ROW.findall(PAGE)})
-    assert len(SHAPES) == 28
+    assert len(SHAPES) == 29
     python.script(SCRIPT, "flows.py")
     asked(python, "status")
     asked(python, "info")
@@ -78,6 +78,7 @@ def test_every_answer_is_as_documented(python: Python) -> None:
     artifact = asked(python, "artifacts list", first)["artifact_id"]
     asked(python, "artifacts get", artifact)
     asked(python, "artifacts diff", artifact, artifact)
+    asked(python, "artifacts lineage", artifact)
     asked(python, "executions statistics")
     asked(python, "model register", "fast", "--model", "google/gemini-2.5-flash")
     asked(python, "model list")

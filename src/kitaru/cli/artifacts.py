@@ -1,17 +1,26 @@
-"""``kitaru artifacts``: list, get, diff."""
+"""``kitaru artifacts``: list, get, diff, lineage."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from kitaru.cli import output, views
 from kitaru.cli.executions import ExecId
+from kitaru.cli.lineage import draw
 from kitaru.cli.output import Form, Output
 from kitaru.client import KitaruClient
 
 ArtifactId = Annotated[str, typer.Argument(metavar="ARTIFACT", help="As `kitaru artifacts list` shows it.")]
+
+
+class Direction(StrEnum):
+    """Which way to look."""
+
+    UP = "up"
+    DOWN = "down"
 
 
 def list_artifacts(
@@ -47,10 +56,27 @@ def diff(first: ArtifactId, second: ArtifactId, form: Output = Form.TEXT) -> Non
     output.one("artifacts diff", form, found, lambda: views.artifact_diff(found))
 
 
+def lineage(
+    artifact_id: ArtifactId,
+    direction: Annotated[
+        Direction, typer.Option(help="up: what it came from; down: what came of it.")
+    ] = Direction.UP,
+    depth: Annotated[int, typer.Option(help="The most steps to follow; 0: all.", min=0)] = 50,
+    form: Output = Form.TEXT,
+) -> None:
+    """Show what an artifact came from, or what came of it, across executions.
+
+    Example: kitaru artifacts lineage 'kr-0123456789abcdef/publish#1/output'
+    """
+    found = KitaruClient().artifacts.lineage(artifact_id, direction.value, depth or None)
+    output.one("artifacts lineage", form, found, lambda: draw(found, depth))
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(no_args_is_help=True, help="Look at what runs kept.", rich_markup_mode="rich")
     group.command("list")(list_artifacts)
     group.command("get")(get)
     group.command("diff")(diff)
+    group.command("lineage")(lineage)
     app.add_typer(group, name="artifacts")

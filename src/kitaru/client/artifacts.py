@@ -7,7 +7,7 @@ import builtins
 from kitaru.backend import Backend
 from kitaru.client import mapping
 from kitaru.errors import KitaruStateError
-from kitaru.models import ArtifactDiff, ArtifactRef
+from kitaru.models import ArtifactDiff, ArtifactRef, Lineage
 from kitaru.store.records import ArtifactRecord
 
 
@@ -71,6 +71,26 @@ class Artifacts:
         from kitaru.client.comparing import compare_artifacts
 
         return compare_artifacts(self.get(a), self.get(b))
+
+    def lineage(self, artifact_id: str, direction: str = "up", depth: int | None = None) -> Lineage:
+        """What an artifact came from, or what came of it, across executions; no value is loaded.
+
+        Args:
+            artifact_id: as ``list`` shows it.
+            direction: ``up``: what led to it; ``down``: what it led to.
+            depth: the most edges to follow from it; None: all.
+
+        Raises:
+            KitaruStateError: when there is no such artifact.
+            KitaruUsageError: for another direction, or a depth below 1.
+
+        Example:
+            >>> # found = client.artifacts.lineage("kr-0123456789abcdef/publish#1/output")
+            >>> # {edge.via for edge in found.edges}
+        """
+        from kitaru.client.lineage import trace
+
+        return trace(self._backend, artifact_id, direction, depth)
 
     def _all(self, exec_id: str) -> builtins.list[ArtifactRef]:
         backend = self._backend

@@ -46,7 +46,7 @@ class AsyncKitaruClient:
 
     Attributes:
         executions: list, get, answer, resume, retry, cancel, replay.
-        artifacts: list, get, diff.
+        artifacts: list, get, diff, lineage.
         models: register, list, get, delete.
         secrets: set, create, list, get, delete.
 

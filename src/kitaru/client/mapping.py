@@ -203,6 +203,14 @@ def wait(exec_id: str, record: WaitRecord) -> PendingWait:
     )
 
 
+def known_execution(backend: Backend, exec_id: str) -> ExecutionRecord | None:
+    """An execution's row; None when it was deleted."""
+    try:
+        return backend.store.execution(exec_id)
+    except KitaruStateError:
+        return None
+
+
 def execution(backend: Backend, record: ExecutionRecord) -> Execution:
     """An execution's row, without its calls."""
     exec_id = record.exec_id

@@ -17,7 +17,7 @@ class KitaruClient:
 
     Attributes:
         executions: list, get, answer, resume, retry, cancel, replay.
-        artifacts: list, get, diff.
+        artifacts: list, get, diff, lineage.
         models: register, list, get, delete.
         secrets: set, create, list, get, delete.
 

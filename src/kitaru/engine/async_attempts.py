@@ -63,6 +63,7 @@ async def _async_attempt(run: Run, call: Call, number: int) -> Outcome:
         usage=scope.usage,
         artifacts=scope.artifacts,
         blobs=scope.blobs,
+        links=scope.links,
     )
     limit = asyncio.timeout(spec.timeout)
     try:

@@ -120,6 +120,7 @@ class AsyncRun(WaitingRun):
         if isinstance(scope, FlowScope) and coro is not self._main and code is not self._await_call.__code__:
             context = context.copy()
             branch = scope.branch.child(getattr(coro, "__name__", type(coro).__name__))
+            self.trails.begin(branch.trail)
             context.run(current_scope.set, FlowScope(self, branch))
         task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, context=context, **options)
         if coro is self._main:
@@ -277,16 +278,18 @@ class AsyncRun(WaitingRun):
         records: list[CallRecord] = []
         artifacts: list[Any] = []
         blobs: list[Any] = []
+        links: list[Any] = []
         try:
             for started in batch:
                 assert started.outcome is not None
-                record, kept, _ = self.build(started.call, started.outcome)
+                record, kept, error = self.build(started.call, started.outcome)
                 records.append(record)
                 blobs += kept
                 artifacts += started.outcome.artifacts
-            self.commit(records, artifacts=artifacts, blobs=blobs)
-        except BaseException as error:
-            failed = error
+                links += [] if error else started.outcome.links.values()
+            self.commit(records, artifacts=artifacts, blobs=blobs, links=links)
+        except BaseException as raised:
+            failed = raised
             self.loop.call_soon_threadsafe(lambda: self._commit_failed(batch, failed))
             return
         self.loop.call_soon_threadsafe(self._committed, batch, records)

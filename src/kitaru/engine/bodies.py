@@ -33,6 +33,7 @@ def run_body(run: Run, scope: CheckpointScope, body: Callable[[], Any]) -> Outco
         usage=scope.usage,
         artifacts=scope.artifacts,
         blobs=scope.blobs,
+        links=scope.links,
     )
     try:
         run.bodies.enter()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
@@ -11,11 +11,13 @@ from typing import Any
 
 from kitaru.engine.backoff import Backoff
 from kitaru.engine.code_digest import code_digest
+from kitaru.engine.origins import Origins
+from kitaru.engine.trails import Trail
 from kitaru.engine.vault import EMBEDDED_BYTES, Vault
 from kitaru.errors import KitaruUsageError
 from kitaru.payloads import encode, immutable, is_opaque
 from kitaru.redaction import redactor
-from kitaru.store.records import ArtifactRecord, Blob, CallRecord, JsonDict, payload_to_json
+from kitaru.store.records import ArtifactRecord, Blob, CallRecord, JsonDict, LinkRecord, payload_to_json
 
 OPAQUE_PREVIEW = 200
 
@@ -91,6 +93,10 @@ class Call:
     spec: CallSpec | None = None
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict[str, Any])
+    site: int = -1
+    how: int = 0
+    trail: Trail | None = None
+    conditions: Sequence[str] = ()
 
     @property
     def code(self) -> str | None:
@@ -116,10 +122,11 @@ class Outcome:
     usage: JsonDict = field(default_factory=dict[str, Any])
     artifacts: Sequence[ArtifactRecord] = ()
     blobs: Sequence[Blob] = ()
+    links: Mapping[str, LinkRecord] = field(default_factory=dict[str, LinkRecord])
 
 
 def bind(
-    spec: CallSpec, args: tuple[Any, ...], kwargs: dict[str, Any], vault: Vault, sources: dict[str, str]
+    spec: CallSpec, args: tuple[Any, ...], kwargs: dict[str, Any], vault: Vault, origins: Origins
 ) -> tuple[JsonDict, list[Blob], tuple[Any, ...], dict[str, Any]]:
     """Bind arguments to parameters, digest them, and copy the mutable ones.
 
@@ -132,7 +139,7 @@ def bind(
         # What ``bind`` would do, at a fifth of its cost: this is on the way of every checkpoint.
         copies: list[Any] = []
         for parameter, value in zip(spec.plain_parameters, args, strict=True):
-            inputs[parameter], copied = _input(value, vault, sources, blobs)
+            inputs[parameter], copied = _input(value, vault, origins, blobs)
             copies.append(copied)
         return inputs, blobs, tuple(copies), kwargs
     try:
@@ -144,12 +151,12 @@ def bind(
         ) from error
     bound.apply_defaults()
     for parameter, value in bound.arguments.items():
-        inputs[parameter], copied = _input(value, vault, sources, blobs)
+        inputs[parameter], copied = _input(value, vault, origins, blobs)
         bound.arguments[parameter] = copied
     return inputs, blobs, bound.args, bound.kwargs
 
 
-def _input(value: Any, vault: Vault, sources: dict[str, str], blobs: list[Blob]) -> tuple[JsonDict, Any]:
+def _input(value: Any, vault: Vault, origins: Origins, blobs: list[Blob]) -> tuple[JsonDict, Any]:
     try:
         encoded = encode(value, allow_pickle=False)
     except KitaruUsageError:
@@ -160,7 +167,7 @@ def _input(value: Any, vault: Vault, sources: dict[str, str], blobs: list[Blob])
             "t": type(value).__qualname__,
             "p": redactor.text(repr(value))[:OPAQUE_PREVIEW],
         }, value
-    source = sources.get(encoded.digest)
+    source = origins.calls.get(encoded.digest)
     if source is not None:
         form: JsonDict = {
             "d": encoded.digest,
@@ -177,6 +184,10 @@ def _input(value: Any, vault: Vault, sources: dict[str, str], blobs: list[Blob])
         payload, kept = vault.keep(encoded, inline=EMBEDDED_BYTES)
         form = payload_to_json(payload)
         blobs.extend(kept)
+        given = origins.inputs.get(encoded.digest)
+        held = [given] if given is not None else origins.inside(value, encoded.size)
+        if held:
+            form["e"] = held
     if is_opaque(encoded):
         form["o"] = 1
     if immutable(value):
@@ -198,6 +209,14 @@ def cache_key(flow_name: str, call: Call) -> str | None:
     return digest.hexdigest()
 
 
+def adopted_info(info: JsonDict | None, call: Call) -> JsonDict | None:
+    """What is said of a call that another execution's record answers: what decided on it is its own."""
+    own = {key: value for key, value in (info or {}).items() if key != "if"}
+    if call.conditions:
+        own["if"] = call.conditions
+    return own or None
+
+
 def ended_record(call: Call, outcome: Outcome, key: str | None) -> CallRecord:
     """The record of a call that ended, without its output or error."""
     info: JsonDict = {}
@@ -209,6 +228,8 @@ def ended_record(call: Call, outcome: Outcome, key: str | None) -> CallRecord:
         info["learnt"] = outcome.learnt
     if outcome.usage:
         info["usage"] = outcome.usage
+    if call.conditions:
+        info["if"] = call.conditions
     if outcome.metadata:
         info["metadata"] = outcome.metadata
     return CallRecord(

@@ -82,7 +82,7 @@ def dry_run(store: Store, vault: Vault, folder: Path, execution: ExecutionRecord
     runner = Runner(store, vault, folder, lambda _: None)
     plan = execution.spec.get("replay")
     reuse = Reuse(store, ReplayPlan.from_json(plan)) if plan else None
-    journal = Journal(store, execution.exec_id, execution.epoch, reuse)
+    journal = Journal(store, execution.exec_id, execution.epoch, reuse, inputs=execution.inputs)
     kind: Any = _DryAsync if code.is_async else _DrySync
     run: _DryRun = kind(
         execution, code, store, vault, runner, journal, cache_default=bool(execution.spec.get("cache"))

@@ -17,6 +17,7 @@ from kitaru.engine.causes import failure_form
 from kitaru.engine.journal import Journal
 from kitaru.engine.patience import Patience
 from kitaru.engine.replay import ReplayPlan, Reuse
+from kitaru.engine.results import result_links
 from kitaru.engine.run import FlowCode, Run
 from kitaru.engine.runner import Runner, boot_clock
 from kitaru.engine.signals import (
@@ -110,7 +111,7 @@ class Session:
         row, store = self.execution, self._store
         plan = row.spec.get("replay")
         reuse = Reuse(store, ReplayPlan.from_json(plan)) if plan else None
-        journal = Journal(store, row.exec_id, row.epoch, reuse, fresh=self.fresh)
+        journal = Journal(store, row.exec_id, row.epoch, reuse, fresh=self.fresh, inputs=row.inputs)
         kind: Any
         if self.code.is_async:
             from kitaru.engine.async_flow import AsyncRun as kind
@@ -199,6 +200,7 @@ class Session:
             )
             return
         end.result, end.blobs = payload, blobs
+        end.links = result_links(run, result, payload)
 
     def _void_for_retry(self, run: Run, failure: JsonDict) -> bool:
         retries = run.execution.spec.get("retries") or 0

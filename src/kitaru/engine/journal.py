@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from kitaru.engine.origins import Origins
 from kitaru.engine.replay import Reuse
 from kitaru.redaction import redactor
 from kitaru.store.protocol import JournalStore
@@ -22,7 +23,6 @@ from kitaru.store.records import (
 )
 
 PAGE = 1000
-LINEAGE_BYTES = 64
 
 
 class Journal:
@@ -36,6 +36,7 @@ class Journal:
         reuse: Reuse | None = None,
         *,
         fresh: bool = False,
+        inputs: JsonDict | None = None,
     ) -> None:
         self._store = store
         self._reuse = reuse
@@ -55,7 +56,7 @@ class Journal:
             for intent in store.intents(exec_id):
                 self._intents[intent.call_id] = intent.attempt
         self._subcalls = {} if fresh else store.subcall_numbers(exec_id)
-        self.sources: dict[str, str] = {}
+        self.origins = Origins(inputs or {})
 
     def find(self, call_id: str) -> CallRecord | None:
         """The record of this call, taken out: each is asked for once."""
@@ -133,8 +134,8 @@ class Journal:
     def remember_source(self, record: CallRecord) -> None:
         """From now on an input with this output's digest is known to come from this call."""
         output = record.output
-        if output is not None and output.size > LINEAGE_BYTES:
-            self.sources.setdefault(output.digest, record.call_id)
+        if output is not None:
+            self.origins.add(record.call_id, output.digest, output.size, output.type)
 
     def append(
         self,

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru.engine import divergence
 from kitaru.engine.budget import Budget
-from kitaru.engine.calls import Call, CallSpec, Outcome, bind, cache_key, ended_record
+from kitaru.engine.calls import Call, CallSpec, Outcome, adopted_info, bind, cache_key, ended_record
 from kitaru.engine.causes import Raised
 from kitaru.engine.interrupts import Interruptible
 from kitaru.engine.journal import Journal
 from kitaru.engine.replay import reused_info
 from kitaru.engine.scope import Branch, CheckpointScope
 from kitaru.engine.signals import Cancelled, FlowSignal, LeaseLost, Suspended, TimedOut
+from kitaru.engine.trails import Trails
 from kitaru.engine.vault import Vault
 from kitaru.errors import FailureOrigin, KitaruDivergenceError, KitaruUsageError
 from kitaru.payloads import describe, immutable, rebuild, rebuildable
@@ -31,6 +32,7 @@ from kitaru.store.records import (
     ExecutionRecord,
     IntentRecord,
     JsonDict,
+    LinkRecord,
     Payload,
     WaitRecord,
 )
@@ -72,6 +74,7 @@ class Run(ABC):
         self._positions = itertools.count(1)
         self.exec_id = self.execution.exec_id
         self.budget = Budget(self)
+        self.trails = Trails(self.code.function, self.execution.inputs, self.journal.origins)
 
     @abstractmethod
     def main(self) -> Any:
@@ -154,7 +157,11 @@ class Run(ABC):
     ) -> Call:
         """Number a call. ``key`` is the user's own name for it, in place of name and ordinal."""
         call_id = f"{branch.path}{name}@{key}" if key is not None else branch.number(name)
-        return Call(call_id, next(self._positions), kind, name, inputs)
+        call = Call(call_id, next(self._positions), kind, name, inputs)
+        self.trails.note(branch.trail, call)
+        if inputs:
+            call.inputs = self.trails.given(call, inputs)
+        return call
 
     def issue_checkpoint(self, branch: Branch, spec: CallSpec, key: str | None) -> Call:
         """Number a checkpoint's call; its inputs are bound later by ``bind``."""
@@ -166,8 +173,9 @@ class Run(ABC):
         """Bind and digest the inputs of a checkpoint's call."""
         assert call.spec is not None
         call.inputs, call.blobs, call.args, call.kwargs = bind(
-            call.spec, args, kwargs, self.vault, self.journal.sources
+            call.spec, args, kwargs, self.vault, self.journal.origins
         )
+        self.trails.mark(call, call.inputs)
 
     def recorded(self, call: Call) -> CallRecord | None:
         """The record that answers this call: its own, else the replayed original's, else an equal cached one.
@@ -198,18 +206,21 @@ class Run(ABC):
         effect = call.spec is not None and call.spec.effect is not None
         return self.journal.offer(call.call_id, call.kind, call.name, call.inputs, call.code, effect=effect)
 
-    def adopt(self, call: Call, record: CallRecord) -> None:
+    def adopt(self, call: Call, record: CallRecord, links: Sequence[LinkRecord] = ()) -> None:
         """Commit another execution's record as this call's own."""
         record.position, record.inputs, record.kind = call.position, call.inputs, call.kind
         record.code_digest, record.cache_key = call.code, self.key_of(call)
         record.started_at = record.ended_at = time.time()
-        self.commit([record], blobs=call.blobs)
+        record.info = adopted_info(record.info, call)
+        self.commit([record], blobs=call.blobs, links=links)
 
     def recorded_elsewhere(self, call: Call) -> CallRecord | None:
         """The record of an equal call of an earlier execution, when caching is on; adopted."""
         record = self._cached(call)
         if record is not None:
-            self.adopt(call, record)
+            taken: str = (record.info or {})["cached_from"]
+            link = LinkRecord(call.call_id, "cache", taken.partition("/")[0], f"{taken}/output")
+            self.adopt(call, record, [link])
         return record
 
     def _cached(self, call: Call) -> CallRecord | None:
@@ -284,8 +295,9 @@ class Run(ABC):
 
     def record(self, call: Call, outcome: Outcome) -> CallRecord:
         """Commit a call that ended, with all that it saved."""
-        record, blobs, _ = self.build(call, outcome)
-        self.commit([record], artifacts=outcome.artifacts, blobs=blobs)
+        record, blobs, error = self.build(call, outcome)
+        links = [] if error else [*outcome.links.values()]
+        self.commit([record], artifacts=outcome.artifacts, blobs=blobs, links=links)
         return record
 
     def record_attempt(self, call: Call, attempt: int, outcome: Outcome) -> None:

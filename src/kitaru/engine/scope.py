@@ -6,18 +6,21 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from kitaru.engine.trails import Trail
+
 if TYPE_CHECKING:
     from kitaru.engine.run import Run
-    from kitaru.store.records import ArtifactRecord, Blob, SubcallRecord
+    from kitaru.store.records import ArtifactRecord, Blob, LinkRecord, SubcallRecord
 
 
 class Branch:
     """Numbers the calls of one line of control: the flow's own, or that of one asyncio task of it."""
 
-    __slots__ = ("_counts", "path")
+    __slots__ = ("_counts", "path", "trail")
 
-    def __init__(self, path: str = "") -> None:
+    def __init__(self, path: str = "", trail: Trail | None = None) -> None:
         self.path = path
+        self.trail = trail or Trail()
         self._counts: dict[str, int] = {}
 
     def number(self, name: str) -> str:
@@ -31,7 +34,7 @@ class Branch:
         key = f"~{name}"
         count = self._counts.get(key, 0) + 1
         self._counts[key] = count
-        return Branch(f"{self.path}{name}~{count}/")
+        return Branch(f"{self.path}{name}~{count}/", Trail(self.trail))
 
 
 @dataclass(slots=True)
@@ -54,6 +57,8 @@ class CheckpointScope:
     artifacts: list[ArtifactRecord] = field(default_factory=list["ArtifactRecord"])
     blobs: list[Blob] = field(default_factory=list["Blob"])
     usage: dict[str, Any] = field(default_factory=dict[str, Any])
+    links: dict[str, LinkRecord] = field(default_factory=dict[str, "LinkRecord"])
+    """What it loaded from other executions, by the artifacts' ids."""
 
     def add_usage(self, subcall: SubcallRecord) -> None:
         """Count a model call of this attempt: what a replay that re-uses the outcome need not pay."""

@@ -21,7 +21,7 @@ class WaitingRun(Run):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.root = Branch()
+        self.root = Branch(trail=self.trails.root)
         self.jobs = Jobs(self, self.branch, self.wake)
         self.waits = Waits(self, self.prompt)
         if not self.journal.fresh:

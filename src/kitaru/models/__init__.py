@@ -15,6 +15,7 @@ from kitaru.models.executions import (
     PendingWait,
     PreflightResult,
 )
+from kitaru.models.lineage import Lineage, LineageEdge
 from kitaru.models.registry import ModelAlias, Secret
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "ExecutionPage",
     "ExecutionStatus",
     "Failure",
+    "Lineage",
+    "LineageEdge",
     "LlmCall",
     "LogEntry",
     "ModelAlias",

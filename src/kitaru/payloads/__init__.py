@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kitaru.payloads.classes import type_name
 from kitaru.payloads.codec import decode, decode_plain, encode, immutable, is_opaque
 from kitaru.payloads.encoded import PART_CODEC, Encoded, Part, digest_of
 from kitaru.payloads.exceptions import describe, rebuild, rebuildable
@@ -24,4 +25,5 @@ __all__ = [
     "preview_of",
     "rebuild",
     "rebuildable",
+    "type_name",
 ]

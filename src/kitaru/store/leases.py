@@ -10,7 +10,7 @@ from kitaru.store import statements as sql
 from kitaru.store.appends import fenced
 from kitaru.store.database import Transaction
 from kitaru.store.records import Beat, Blob, Created, ExecutionRecord, Finish, NewExecution, Payload, Status
-from kitaru.store.rows import payload_row, to_execution, to_json
+from kitaru.store.rows import link_row, payload_row, to_execution, to_json
 
 CHUNK = 500
 
@@ -179,6 +179,8 @@ def finish(transaction: Transaction, end: Finish) -> list[str]:
     if lease.epoch != end.epoch or lease.owner is None:
         raise fenced(end.exec_id, end.epoch)
     put_blobs(transaction, end.blobs)
+    for link in end.links:
+        transaction.run(sql.INSERT_RESULT_LINK, link_row(end.exec_id, link))
     return close(
         transaction, end.exec_id, end.status, end.result, to_json(end.failure), 0, end.active_seconds
     )

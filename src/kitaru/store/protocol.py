@@ -298,11 +298,15 @@ class ReadStore(Protocol):
         ...
 
     def links_from(self, exec_id: str) -> list[LinkRecord]:
-        """What the calls of an execution took from others."""
+        """What the calls of an execution took from others; and under an empty call id what its result came from."""
         ...
 
     def links_to(self, source_exec_id: str) -> list[tuple[str, LinkRecord]]:
         """What others took from an execution, with the taker's id."""
+        ...
+
+    def replays_of(self, exec_id: str) -> list[str]:
+        """The executions that replay this one, oldest first."""
         ...
 
     def purge(self, exec_ids: Sequence[str]) -> int:

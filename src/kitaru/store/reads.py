@@ -246,6 +246,12 @@ class SqlReads:
         query = query.order_by(links.c.exec_id, links.c.call_id, links.c.source)
         return [(row[0], LinkRecord(*row[1:])) for row in self._rows(query)]
 
+    def replays_of(self, exec_id: str) -> list[str]:
+        """See ``ReadStore``."""
+        table = executions.c
+        query = select(table.exec_id).where(table.original_exec_id == exec_id)
+        return [row[0] for row in self._rows(query.order_by(table.created_at, table.exec_id))]
+
     def purge(self, exec_ids: Sequence[str]) -> int:
         """See ``ReadStore``."""
         tables = [

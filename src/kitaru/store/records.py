@@ -335,6 +335,8 @@ class Finish:
     failure: JsonDict | None = None
     blobs: Sequence[Blob] = ()
     active_seconds: float = 0.0
+    links: Sequence[LinkRecord] = ()
+    """What the result came from, under an empty call id: ``part``, ``derived`` or ``result``; no other execution's."""
 
 
 def payload_to_json(payload: Payload) -> JsonDict:

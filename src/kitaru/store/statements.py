@@ -46,6 +46,10 @@ INSERT_INTENT = _insert_if_held("intents", INTENT_COLUMNS)
 INSERT_ARTIFACT = _insert_if_held("artifacts", ARTIFACT_COLUMNS)
 INSERT_SUBCALL = _insert_if_held("subcalls", SUBCALL_COLUMNS)
 INSERT_LINK = _insert_if_held("links", LINK_COLUMNS)
+INSERT_RESULT_LINK = (
+    f"INSERT INTO links (exec_id, {LINK_COLUMNS}) "
+    f"VALUES ({marks(width(LINK_COLUMNS) + 1)}) ON CONFLICT DO NOTHING"
+)
 INSERT_WAIT = _insert_if_held(
     "waits",
     WAIT_COLUMNS,
