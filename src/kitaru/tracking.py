@@ -7,7 +7,7 @@ paid for the answer.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
@@ -111,9 +111,12 @@ class TrackedCall:
         record.ended_at = ended_at or time.time()
         if record.kind == "llm_call":
             self._scope.add_usage(record)
-        run = self._scope.run
-        run.commit(subcalls=[record], artifacts=self._artifacts, blobs=self._blobs)
-        run.budget.release(self.child_id)
+        self._scope.run.commit(subcalls=[record], artifacts=self._artifacts, blobs=self._blobs)
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Nobody waits for the call any more: what it has reserved of a budget is free again."""
+        self._scope.run.budget.release(self.child_id)
 
 
 def begin(
@@ -122,7 +125,7 @@ def begin(
     *,
     parent: str | None = None,
     scope: object = None,
-    estimate_usd: float | None = None,
+    estimate: Callable[[], float | None] = lambda: None,
 ) -> TrackedCall | None:
     """A model or tool call begins now, inside the current checkpoint; None outside of one.
 
@@ -133,14 +136,14 @@ def begin(
         kind: ``llm_call`` or ``tool_call``.
         parent: the ``child_id`` of the call that it belongs to, if any.
         scope: what ``current_checkpoint`` gave, where the call is seen from another thread or task.
-        estimate_usd: what a model call may cost, in US dollars, as far as it can be told before.
+        estimate: what a model call may cost, in US dollars, as far as it can be told before; asked under a budget.
     """
     inside = scope if isinstance(scope, CheckpointScope) else current_scope.get()
     if not isinstance(inside, CheckpointScope):
         return None
     call = TrackedCall(inside, name, kind, parent)
     if kind == "llm_call":
-        inside.run.budget.reserve(call.child_id, estimate_usd)
+        inside.run.budget.reserve(call.child_id, estimate)
     return call
 
 

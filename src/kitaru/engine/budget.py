@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from kitaru.engine.signals import BudgetExceeded
@@ -20,7 +21,7 @@ class Budget:
         self._reserved: dict[str, float] = {}
         self._limits: list[tuple[str, float]] | None = None
 
-    def reserve(self, child_id: str, estimate_usd: float | None) -> None:
+    def reserve(self, child_id: str, estimate: Callable[[], float | None]) -> None:
         """A model call is about to begin.
 
         Raises ``BudgetExceeded`` when it would begin above the budget of the execution, or of one that started it, with
@@ -38,10 +39,10 @@ class Budget:
                     signal = BudgetExceeded(exec_id, limit, spent, reserved)
                     self._run.interrupt(signal)
                     raise signal
-            self._reserved[child_id] = estimate_usd or 0.0
+            self._reserved[child_id] = estimate() or 0.0
 
     def release(self, child_id: str) -> None:
-        """The call has ended: what it cost is on record."""
+        """The call has ended, or was given up."""
         with self._lock:
             self._reserved.pop(child_id, None)
 

@@ -9,7 +9,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -39,13 +39,10 @@ def run_blocking(work: Coroutine[Any, Any, T]) -> T:
     """The outcome of ``work``. A signal raised in this thread meanwhile cancels it."""
     future = _submit(work)
     try:
-        while True:
-            try:
-                # Signals are raised between bytecodes: a wait without end would never come to one.
-                return future.result(POLL_SECONDS)
-            except TimeoutError:
-                if future.done():
-                    raise
+        # Signals are raised between bytecodes: a wait without end would never come to one.
+        while not wait([future], POLL_SECONDS).done:
+            pass
+        return future.result()
     except BaseException:
         future.cancel()
         raise

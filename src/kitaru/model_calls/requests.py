@@ -173,7 +173,7 @@ class _Conversation:
         from kitaru.model_calls.messages import model_error
 
         ask, choice = self._ask, self._choice
-        call = tracking.begin(ask.name, "llm_call", scope=self._scope, estimate_usd=self._estimate())
+        call = tracking.begin(ask.name, "llm_call", scope=self._scope, estimate=self._estimate)
         try:
             with tracking.tracked_elsewhere():
                 async with asyncio.timeout(ask.timeout):
@@ -184,6 +184,10 @@ class _Conversation:
                         model_request_parameters=self._parameters(),
                         instrument=False,
                     )
+        except asyncio.CancelledError:
+            if call is not None:
+                call.give_up()
+            raise
         except Exception as error:
             failed = model_error(error, choice.model, ask.timeout)
             await _record(ask, call, None, provider=choice.provider, model=choice.name, error=failed)
