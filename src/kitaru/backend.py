@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -75,8 +76,15 @@ def distrust_data() -> None:
 
 def _connect(url: str, objects: str) -> Backend:
     store = open_store(url)
+    atexit.register(_close, store, os.getpid())
     vault = Vault(store, objects, allow_pickle=not _distrusts and bool(settings.setting("allow_pickle")))
     return Backend(store, vault, Runner(store, vault, home() / "runners", _launch_ready), objects)
+
+
+def _close(store: Store, owner: int) -> None:
+    """Leave a database file that is whole without the log beside it, and no connection to be timed out."""
+    if os.getpid() == owner:
+        store.close()
 
 
 def _launch_ready(exec_ids: list[str]) -> None:

@@ -54,9 +54,9 @@ def test_model_messages_too() -> None:
     assert growth(100, 300, lambda messages: [shapes.Report("t", each) for each in messages]) < 2.2
 
 
-@pytest.mark.parametrize("count", [33, 1024, 1025, 32 * 32 * 2 + 1])
+@pytest.mark.parametrize("count", [17, 256, 257, 16 * 16 * 2 + 1])
 def test_every_size_comes_back(count: int) -> None:
-    value = [{"number": number, "text": "y" * 120} for number in range(count)]
+    value = [{"number": number, "text": "y" * 240} for number in range(count)]
     encoded = encode(value)
     assert encoded.codec == "tree"
     assert encoded.size == len(encoded.data) + sum(len(part.data) for part in encoded.parts)
@@ -73,8 +73,16 @@ def test_numbers_share_wide_leaves(count: int) -> None:
 
 
 def test_a_few_or_small_elements_stay_whole() -> None:
-    assert encode(["x" * 5000] * 32).codec == "json"
+    assert encode(["x" * 500] * 16).codec == "json"
     assert encode([1] * 1000).codec == "json"
+
+
+def test_a_short_list_that_grows_stores_its_long_elements_once() -> None:
+    values = [[message(number) for number in range(count)] for count in range(3, 17)]
+    encoded = [encode(value) for value in values]
+    assert len({part.digest for one in encoded for part in one.parts}) == 16
+    assert all(len(one.data) < 2000 for one in encoded)
+    assert [read(one) for one in encoded] == values
 
 
 def test_trees_in_trees() -> None:
@@ -91,7 +99,7 @@ def test_what_looks_like_a_mark_is_no_mark() -> None:
 def test_leaves_and_nodes_are_narrow() -> None:
     for part in encode([message(number) for number in range(1100)]).parts:
         struct = json.loads(part.data)
-        assert not isinstance(struct, list) or len(struct) <= 32
+        assert not isinstance(struct, list) or len(struct) <= 16
         assert part.digest == digest_of(PART_CODEC, part.data)
 
 
@@ -105,7 +113,7 @@ def test_parts_are_fetched_once_and_level_by_level() -> None:
         return {digest: parts[digest] for digest in digests}
 
     decode(encoded.codec, encoded.data, fetch=fetch)
-    assert [len(digests) for digests in asked] == [2, 35, 1100]
+    assert [len(digests) for digests in asked] == [5, 69, 1100]
     assert sorted(digest for digests in asked for digest in digests) == sorted(parts)
 
 

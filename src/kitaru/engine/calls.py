@@ -179,7 +179,8 @@ def _input(value: Any, vault: Vault, origins: Origins, blobs: list[Blob]) -> tup
             "f": [source],
         }
         if encoded.preview is not None:
-            form["p"] = encoded.preview
+            # The call that it came from has the whole preview.
+            form["p"] = encoded.preview[:OPAQUE_PREVIEW]
     else:
         payload, kept = vault.keep(encoded, inline=EMBEDDED_BYTES)
         form = payload_to_json(payload)

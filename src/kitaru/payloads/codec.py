@@ -79,7 +79,8 @@ def _encoded_struct(value: Any, struct: Any, *, plain: bool = False) -> Encoded:
     if plain and not parts:
         return _encoded_plain(value, data.decode())
     codec = "tree" if parts else "json"
-    return _encoded(codec, value, data, previews.of_struct(struct), parts)
+    limit = previews.LIMIT_OF_PARTS if parts else previews.LIMIT
+    return _encoded(codec, value, data, previews.of_struct(struct, limit), parts)
 
 
 def _encoded(codec: str, value: Any, data: bytes, preview: str, parts: tuple[Part, ...] = ()) -> Encoded:

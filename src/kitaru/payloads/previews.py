@@ -9,6 +9,8 @@ from kitaru.payloads.jsontext import dumps, kind_of
 from kitaru.redaction import redactor
 
 LIMIT = 2048
+# A value kept in parts often grows by a part a step: its beginning, which never changes, is written each time.
+LIMIT_OF_PARTS = 256
 _ELLIPSIS = "…"
 
 
@@ -27,8 +29,8 @@ def room() -> int:
     return LIMIT + 1 + redactor.longest
 
 
-def cut(text: str, *, goes_on: bool = False) -> str:
-    """``text`` without secrets and NUL, at most 2 KiB of UTF-8; an ellipsis says that something was left out.
+def cut(text: str, *, goes_on: bool = False, limit: int = LIMIT) -> str:
+    """``text`` without secrets and NUL, at most ``limit`` bytes of UTF-8; an ellipsis says that something was left out.
 
     ``goes_on``: it is itself the beginning of something longer.
     """
@@ -36,18 +38,18 @@ def cut(text: str, *, goes_on: bool = False) -> str:
         known = room()
         whole = len(text) < known and not goes_on
         text = redactor.text(text) if whole else redactor.beginning(text[:known]) + _ELLIPSIS
-    data = text[:LIMIT].encode(errors="backslashreplace").replace(b"\0", b"\\x00")
-    if len(data) <= LIMIT and len(text) <= LIMIT:
+    data = text[:limit].encode(errors="backslashreplace").replace(b"\0", b"\\x00")
+    if len(data) <= limit and len(text) <= limit:
         return data.decode()
-    left = LIMIT - len(_ELLIPSIS.encode())
+    left = limit - len(_ELLIPSIS.encode())
     return data[:left].decode(errors="ignore") + _ELLIPSIS
 
 
-def of_struct(struct: Any) -> str:
+def of_struct(struct: Any, limit: int = LIMIT) -> str:
     """A preview of tagged JSON that shows values without their tags, and no secret."""
     pieces: list[str] = []
     _write(struct, pieces, room())
-    return cut("".join(pieces))
+    return cut("".join(pieces), limit=limit)
 
 
 def of_bytes(data: bytes) -> str:

@@ -1,9 +1,10 @@
 """Long lists and dicts as Merkle trees, so that what grows by appends is stored once.
 
-In the JSON text of a value, a list of more than 32 elements and 4 KiB is replaced by ``{"$": "tree", …}``,
+In the JSON text of a value, a list of more than 16 elements and 4 KiB is replaced by ``{"$": "tree", …}``,
 and such a dict by ``{"$": "treedict", …}`` over its pairs. Elements of 256 bytes and more become parts of
 their own, shorter ones stand in their leaf; leaves and inner nodes are parts too. Chunks are cut by position
-from the front: an append changes the last leaf and the nodes above it, nothing else.
+from the front: an append changes the last leaf and the nodes above it, nothing else. Of a list of more than 4 KiB
+that is too short for a tree, the elements of 1 KiB and more are parts.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ from kitaru.payloads.jsontext import dumps, kind_of, loads
 
 Fetch = Callable[[Sequence[str]], Mapping[str, bytes]]
 
-FAN_OUT = 32
+FAN_OUT = 16
 # Numbers are too small to fill a leaf: an embedding of 1,536 of them is six leaves, not 48.
 NUMBERS_IN_LEAF = 256
 SMALLEST_TREE = 4096
 SMALLEST_PART = 256
+SMALLEST_PART_OF_SHORT = 1024
 _NUMBERS = frozenset({int, float, bool, type(None)})
 _CONTAINERS = frozenset({list, dict})
 _MARKS = (b'{"$":"#', b'{"$":"tree')
@@ -68,8 +70,10 @@ def _list_text(struct: list[Any], parts: dict[str, Part]) -> str:
         leaves = [dumps(struct[start : start + NUMBERS_IN_LEAF]) for start in chunks]
         return _tree_text("tree", len(struct), leaves, parts)
     texts = [_text_of(item, parts) for item in struct]
-    if len(texts) > FAN_OUT and sum(map(len, texts)) > SMALLEST_TREE:
-        return _tree_text("tree", len(texts), _leaves(texts, parts), parts)
+    if sum(map(len, texts)) > SMALLEST_TREE:
+        if len(texts) > FAN_OUT:
+            return _tree_text("tree", len(texts), _leaves(texts, parts), parts)
+        texts = [_in_leaf(text, text.encode(), parts, SMALLEST_PART_OF_SHORT) for text in texts]
     return f"[{','.join(texts)}]"
 
 
@@ -86,8 +90,8 @@ def _leaves(texts: list[str], parts: dict[str, Part]) -> list[str]:
     return [f"[{','.join(said[start : start + FAN_OUT])}]" for start in range(0, len(said), FAN_OUT)]
 
 
-def _in_leaf(text: str, data: bytes, parts: dict[str, Part]) -> str:
-    return text if len(data) < SMALLEST_PART else f'{{"$":"#{_add(data, parts)}"}}'
+def _in_leaf(text: str, data: bytes, parts: dict[str, Part], smallest: int = SMALLEST_PART) -> str:
+    return text if len(data) < smallest else f'{{"$":"#{_add(data, parts)}"}}'
 
 
 def _tree_text(tag: str, count: int, leaves: list[str], parts: dict[str, Part]) -> str:
