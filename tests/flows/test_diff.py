@@ -89,3 +89,18 @@ def test_artifacts_by_structure_by_line_and_by_size(client: KitaruClient) -> Non
     assert text.kind == "text"
     assert "-notes on tea\n+notes on milk" in text.text
     assert diff("extra").kind == "same"
+
+
+def test_what_is_built_without_validation_is_valid(client: KitaruClient) -> None:
+    one, other = planning.run("tea", 1), planning.run("tea", 2)
+    one.wait()
+    other.wait()
+    execution = client.executions.get(other.exec_id)
+    found = client.executions.diff(one.exec_id, other.exec_id)
+    for model in (execution, found, *execution.artifacts):
+        checked = type(model).model_validate(model.model_dump())
+        assert checked.model_dump() == model.model_dump()
+        assert checked.model_fields_set >= model.model_fields_set
+        assert type(model).model_validate_json(model.model_dump_json()).model_dump() == model.model_dump()
+    changed = execution.artifacts[0].model_copy(update={"name": "other"})
+    assert (changed.name, changed.load()) == ("other", execution.artifacts[0].load())

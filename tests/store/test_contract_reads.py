@@ -6,7 +6,7 @@ import pytest
 
 from kitaru.errors import KitaruUsageError
 from kitaru.store.protocol import Store
-from kitaru.store.records import LogRecord, StartRecord, Status, WaitKind
+from kitaru.store.records import ArtifactRecord, LogRecord, StartRecord, Status, WaitKind
 from tests.store.making import Clock, append, call, finish, held, ids, payload, suspended, wait
 
 
@@ -81,6 +81,31 @@ def test_summaries_stand_in_the_order_of_the_flow(store: Store) -> None:
     assert long is not None
     assert (long.data, long.preview, long.digest) == (None, "shown", "digest-of-x")
     assert short.data == b"y", "a short value is its own preview"
+
+
+def test_one_summary_is_found_by_its_call(store: Store) -> None:
+    held(store)
+    append(store, call(1, "a#1"), call(2, "b#1"))
+    assert ids(store.reads.call_summaries("e1", "b#1")) == [(2, "b#1")]
+    assert store.reads.call_summaries("e1", "c#1") == []
+
+
+def test_saved_artifacts_are_listed_without_long_bytes(store: Store) -> None:
+    held(store)
+    long = ArtifactRecord("b#1", 1, "long", "output", payload("x", preview="shown"), ["kept"])
+    short = ArtifactRecord("a#1", 1, "short", "output", payload("y"))
+    append(store, call(1, "b#1"), call(2, "a#1"), artifacts=[long, short])
+    first, second = store.reads.artifact_summaries("e1")
+    assert (first.name, first.tags, first.payload.data, first.payload.preview) == (
+        "long",
+        ["kept"],
+        None,
+        "shown",
+    )
+    assert (second.name, second.payload.data) == ("short", b"y")
+    assert [item.name for item in store.reads.artifact_summaries("e1", "a#1")] == ["short"]
+    assert store.saved("e1", "b#1", 1) == long.payload
+    assert store.saved("e1", "b#1", 2) is None
 
 
 def test_starts_are_those_without_a_record(store: Store) -> None:

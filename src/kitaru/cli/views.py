@@ -19,6 +19,9 @@ from kitaru.models import (
     ValueDiff,
 )
 
+MOST_CALLS = 100
+"""Rows of a table for people; a table of ten thousand takes seconds to set, and nobody reads it."""
+
 
 def executions(page: Sequence[Execution]) -> None:
     """A table of executions, and how to see more."""
@@ -84,7 +87,11 @@ def execution(found: Execution) -> None:
         print(f"  {name} = {ref.preview}")
     if found.metadata:
         print(f"metadata: {found.metadata}")
-    table("", ["call", "status", "attempts", "took", "cost", "output"], [_call(c) for c in found.checkpoints])
+    left_out = len(found.checkpoints) - MOST_CALLS
+    if left_out > 0:
+        print(f"The last {MOST_CALLS} calls; {left_out} before them are shown by -o json.")
+    calls = found.checkpoints[-MOST_CALLS:]
+    table("", ["call", "status", "attempts", "took", "cost", "output"], [_call(c) for c in calls])
     if found.tokens or found.unpriced_calls:
         print(f"cost: {dollars(found.cost_usd, found.unpriced_calls)} for {found.tokens} tokens")
     if found.saved_usd:
@@ -150,8 +157,13 @@ def execution_diff(found: ExecutionDiff) -> None:
         ],
     )
     columns = ["call", "change", "a took", "b took", "a cost", "b cost", "differs"]
-    table("", columns, [_call_diff(call) for call in found.calls])
-    for call in found.calls:
+    calls = found.calls
+    if len(calls) > MOST_CALLS:
+        differing = [call for call in calls if call.change not in ("same", "reused")]
+        calls = differing[:MOST_CALLS]
+        print(f"{len(differing)} of {len(found.calls)} calls differ; -o json shows all.")
+    table("", columns, [_call_diff(call) for call in calls])
+    for call in calls:
         if (
             call.change == "changed"
             and call.output

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Iterator
+from itertools import islice
 
 from kitaru.backend import Backend
 from kitaru.client import mapping
+from kitaru.client.bursts import one_burst
+from kitaru.client.places import Place
 from kitaru.errors import KitaruStateError
-from kitaru.models import ArtifactDiff, ArtifactRef, Lineage
+from kitaru.models import ArtifactDiff, ArtifactRef, Execution, Lineage
 from kitaru.store.records import ArtifactRecord
 
 
@@ -37,14 +41,15 @@ class Artifacts:
         Raises:
             KitaruStateError: for an unknown execution.
         """
-        found = [
+        matching = (
             ref
-            for ref in self._all(exec_id)
+            for ref in self._each(exec_id)
             if (name is None or (ref.name == name and ref.kind != "input"))
             and (kind is None or ref.kind == kind)
             and (producing_call is None or ref.producing_call == producing_call)
-        ]
-        return found if limit is None else found[:limit]
+        )
+        with one_burst():
+            return builtins.list(islice(matching, limit))
 
     def get(self, artifact_id: str) -> ArtifactRef:
         """One artifact by its id.
@@ -53,13 +58,29 @@ class Artifacts:
             KitaruStateError: when there is none.
         """
         exec_id = artifact_id.partition("/")[0]
-        for ref in self._all(exec_id):
-            if ref.artifact_id == artifact_id:
-                return ref
-        raise KitaruStateError(
-            f"Execution {exec_id} has no artifact {artifact_id!r}. "
-            f"`kitaru executions get {exec_id} -o json` lists them."
-        )
+        execution = mapping.execution(self._backend, self._backend.store.execution(exec_id))
+        place = Place.of(artifact_id)
+        found = None if place is None else self._at(place, execution)
+        if found is None:
+            raise KitaruStateError(
+                f"Execution {exec_id} has no artifact {artifact_id!r}. `kitaru artifacts list {exec_id}` lists them."
+            )
+        return found
+
+    def _at(self, place: Place, execution: Execution) -> ArtifactRef | None:
+        reads, exec_id = self._backend.store.reads, place.exec_id
+        if not place.call_id:
+            return execution.result if place.what == "result" else execution.inputs.get(place.name)
+        if place.what == "saved":
+            for item in reads.artifact_summaries(exec_id, place.call_id):
+                if str(item.ordinal) == place.name:
+                    return mapping.saved_artifact(self._backend, exec_id, item)
+            return None
+        for record in reads.call_summaries(exec_id, place.call_id):
+            if place.what == "input":
+                return mapping.inputs(self._backend, exec_id, record).get(place.name)
+            return next(mapping.artifacts(self._backend, exec_id, record, []), None)
+        return None
 
     def diff(self, a: str, b: str) -> ArtifactDiff:
         """Two artifacts by their ids: structures by their parts, text line by line, bytes by size and digest.
@@ -92,21 +113,21 @@ class Artifacts:
 
         return trace(self._backend, artifact_id, direction, depth)
 
-    def _all(self, exec_id: str) -> builtins.list[ArtifactRef]:
+    def _each(self, exec_id: str) -> Iterator[ArtifactRef]:
         backend = self._backend
         execution = mapping.execution(backend, backend.store.execution(exec_id))
-        found = list(execution.inputs.values())
+        yield from execution.inputs.values()
         saved: dict[str, builtins.list[ArtifactRecord]] = {}
-        for item in backend.store.artifacts(exec_id):
+        for item in backend.store.reads.artifact_summaries(exec_id):
             saved.setdefault(item.call_id, []).append(item)
         inner: dict[str, builtins.list[str]] = {}
         for subcall in backend.store.reads.subcalls(exec_id):
             inner.setdefault(subcall.call_id, []).append(subcall.child_id)
         for record in backend.store.reads.call_summaries(exec_id):
-            call = mapping.call(backend, exec_id, record, saved.get(record.call_id, []), [])
-            found += [*call.inputs.values(), *call.artifacts]
+            yield from mapping.inputs(backend, exec_id, record).values()
+            yield from mapping.artifacts(backend, exec_id, record, saved.get(record.call_id, []))
             for child_id in inner.get(record.call_id, []):
-                found += [mapping.saved_artifact(backend, exec_id, item) for item in saved.get(child_id, [])]
+                for item in saved.get(child_id, []):
+                    yield mapping.saved_artifact(backend, exec_id, item)
         if execution.result is not None:
-            found.append(execution.result)
-        return found
+            yield execution.result

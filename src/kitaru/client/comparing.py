@@ -7,17 +7,18 @@ from typing import Any
 
 from kitaru.backend import Backend
 from kitaru.client import mapping, usage
+from kitaru.client.bursts import one_burst
 from kitaru.models import (
     ArtifactDiff,
     ArtifactRef,
     CallDiff,
     CheckpointCall,
-    Execution,
     ExecutionDiff,
     ValueChange,
     ValueDiff,
 )
 from kitaru.redaction import redactor
+from kitaru.store.records import CallRecord, JsonDict
 
 CONTEXT_LINES = 3
 PICKLE = "application/vnd.python.pickle"
@@ -26,46 +27,83 @@ PICKLE = "application/vnd.python.pickle"
 def compare_executions(backend: Backend, id_a: str, id_b: str) -> ExecutionDiff:
     """What two executions have in common, and where they part."""
     used = backend.store.reads.usage([id_a, id_b])
-    a, b = (
-        mapping.execution(backend, backend.store.execution(exec_id)).model_copy(
-            update=usage.usage_fields(used[exec_id])
+    with one_burst():
+        a, b = _Side(backend, id_a, used[id_a]), _Side(backend, id_b, used[id_b])
+        order = [*a.records, *(call_id for call_id in b.records if call_id not in a.records)]
+        return ExecutionDiff.trusted(
+            {
+                "a": a.execution,
+                "b": b.execution,
+                "inputs": _inputs(a.execution.inputs, b.execution.inputs),
+                "calls": [_call(call_id, a, b) for call_id in order],
+                "result": _value("result", a.execution.result, b.execution.result),
+            }
         )
-        for exec_id in (id_a, id_b)
+
+
+class _Side:
+    """One of the two executions."""
+
+    def __init__(self, backend: Backend, exec_id: str, used: JsonDict) -> None:
+        self._backend = backend
+        self._exec_id = exec_id
+        execution = mapping.execution(backend, backend.store.execution(exec_id))
+        self.execution = execution.model_copy(update=usage.usage_fields(used))
+        self.records = {call.call_id: call for call in backend.store.reads.call_summaries(exec_id)}
+        self._subcalls = usage.by_call(backend.store.reads.subcalls(exec_id))
+
+    def call(self, call_id: str, *, values: bool) -> CheckpointCall:
+        """A call with what it cost."""
+        call = mapping.call(self._backend, self._exec_id, self.records[call_id], [], [], values=values)
+        return usage.with_subcalls(self._backend, self._exec_id, call, self._subcalls.get(call_id, []), {})
+
+    def gave(self, call_id: str, other: CallRecord) -> bool:
+        """Whether the other side's record was taken from this call."""
+        return (other.info or {}).get("cached_from") == f"{self._exec_id}/{call_id}"
+
+
+def _call(call_id: str, a: _Side, b: _Side) -> CallDiff:
+    left, right = a.records.get(call_id), b.records.get(call_id)
+    if left is None or right is None:
+        side, change = (a, "only_a") if left is not None else (b, "only_b")
+        call = side.call(call_id, values=True)
+        return CallDiff(
+            call_id=call_id,
+            name=call.name,
+            change=change,
+            a=call if side is a else None,
+            b=call if side is b else None,
+        )
+    same = _same(left, right)
+    call_a, call_b = a.call(call_id, values=not same), b.call(call_id, values=not same)
+    change = "changed"
+    if same:
+        change = "reused" if a.gave(call_id, right) or b.gave(call_id, left) else "same"
+    return CallDiff.trusted(
+        {
+            "call_id": call_id,
+            "name": left.name,
+            "change": change,
+            "a": call_a,
+            "b": call_b,
+            "inputs": [] if same else _inputs(call_a.inputs, call_b.inputs),
+            "output": None if same else _value("output", _output(call_a), _output(call_b)),
+        }
     )
-    calls_a, calls_b = _calls(backend, id_a), _calls(backend, id_b)
-    order = [*calls_a, *(call_id for call_id in calls_b if call_id not in calls_a)]
-    return ExecutionDiff(
-        a=a,
-        b=b,
-        inputs=_inputs(a.inputs, b.inputs),
-        calls=[_call(call_id, calls_a.get(call_id), calls_b.get(call_id), a, b) for call_id in order],
-        result=_value("result", a.result, b.result),
-    )
 
 
-def _calls(backend: Backend, exec_id: str) -> dict[str, CheckpointCall]:
-    summaries = backend.store.reads.call_summaries(exec_id)
-    calls = [mapping.call(backend, exec_id, record, [], []) for record in summaries]
-    calls = usage.with_subcalls(backend, exec_id, calls, backend.store.reads.subcalls(exec_id), {})
-    return {call.call_id: call for call in calls}
+def _same(a: CallRecord, b: CallRecord) -> bool:
+    if a.status != b.status or (a.error != b.error and mapping.failure(a.error) != mapping.failure(b.error)):
+        return False
+    digests = _digests(a)
+    return digests == _digests(b) and "" not in digests.values()
 
 
-def _call(
-    call_id: str, a: CheckpointCall | None, b: CheckpointCall | None, in_a: Execution, in_b: Execution
-) -> CallDiff:
-    some = a or b
-    assert some is not None
-    if a is None or b is None:
-        return CallDiff(call_id=call_id, name=some.name, change="only_b" if a is None else "only_a", a=a, b=b)
-    inputs = _inputs(a.inputs, b.inputs)
-    output = _value("output", _output(a), _output(b))
-    same = a.status == b.status and a.failure == b.failure and not _changed([*inputs, output])
-    change = "same" if same else "changed"
-    if same and (
-        b.cached_from == f"{in_a.exec_id}/{call_id}" or a.cached_from == f"{in_b.exec_id}/{call_id}"
-    ):
-        change = "reused"
-    return CallDiff(call_id=call_id, name=a.name, change=change, a=a, b=b, inputs=inputs, output=output)
+def _digests(record: CallRecord) -> dict[str, str | None]:
+    """Parameter -> digest; empty where equal values cannot be told. The output stands under an empty name."""
+    inputs: JsonDict = record.inputs or {}
+    output = record.output
+    return {name: form["d"] for name, form in inputs.items()} | {"": output.digest if output else None}
 
 
 def _output(call: CheckpointCall) -> ArtifactRef | None:
@@ -79,10 +117,6 @@ def _inputs(a: dict[str, ArtifactRef], b: dict[str, ArtifactRef]) -> list[ValueD
 def _value(name: str, a: ArtifactRef | None, b: ArtifactRef | None) -> ValueDiff:
     same = a is b or (a is not None and b is not None and a.digest == b.digest and bool(a.digest))
     return ValueDiff(name=name, same=same, a=a, b=b)
-
-
-def _changed(values: list[ValueDiff]) -> bool:
-    return any(not value.same for value in values)
 
 
 def compare_artifacts(a: ArtifactRef, b: ArtifactRef) -> ArtifactDiff:

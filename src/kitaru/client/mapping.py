@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from kitaru.backend import Backend
+from kitaru.client.loading import Loader
 from kitaru.errors import KitaruStateError
 from kitaru.models import (
     ArtifactRef,
@@ -63,35 +65,25 @@ def artifact(
     kind: str,
     call_id: str | None,
     payload: Payload,
-    tags: list[str] | None = None,
+    saved: ArtifactRecord | None = None,
 ) -> ArtifactRef:
-    """An artifact whose payload is known, or is the output of ``call_id``."""
-    ref = ArtifactRef(
-        artifact_id=artifact_id,
-        name=name,
-        kind=kind,
-        type=payload.type,
-        digest=payload.digest,
-        size=payload.size,
-        media_type=payload.media_type,
-        producing_call=call_id,
-        exec_id=exec_id,
-        preview=_preview(payload),
-        tags=tags or [],
+    """An artifact whose payload is known, was saved, or is the output of ``call_id`` or the execution's result."""
+    return ArtifactRef.trusted(
+        {
+            "artifact_id": artifact_id,
+            "name": name,
+            "kind": kind,
+            "type": payload.type,
+            "digest": payload.digest,
+            "size": payload.size,
+            "media_type": payload.media_type,
+            "producing_call": call_id,
+            "exec_id": exec_id,
+            "preview": _preview(payload),
+            "tags": saved.tags if saved else [],
+        },
+        {"_loader": Loader(backend, exec_id, call_id, saved.ordinal if saved else None, payload)},
     )
-
-    def load(*, plain: bool = False) -> Any:
-        found: Payload | None = payload
-        if payload.data is None and payload.location == "inline" and call_id is not None:
-            found = backend.store.output(exec_id, call_id)
-        elif payload.data is None and payload.location == "inline":
-            found = backend.store.execution(exec_id).result
-        if found is None:
-            raise KitaruStateError(f"Artifact {artifact_id} is gone: its execution was purged.")
-        return backend.vault.get_plain(found) if plain else backend.vault.get(found)
-
-    ref._loader = load  # pyright: ignore[reportPrivateUsage]  # models know no backend: they are handed a loader
-    return ref
 
 
 def input_artifact(
@@ -135,9 +127,26 @@ def _opaque(exec_id: str, where: str, parameter: str, form: JsonDict) -> Artifac
 def saved_artifact(backend: Backend, exec_id: str, record: ArtifactRecord) -> ArtifactRef:
     """A value that a checkpoint saved."""
     where = f"{exec_id}/{record.call_id}/saved/{record.ordinal}"
-    return artifact(
-        backend, exec_id, where, record.name, record.kind, record.call_id, record.payload, record.tags
-    )
+    return artifact(backend, exec_id, where, record.name, record.kind, record.call_id, record.payload, record)
+
+
+def inputs(backend: Backend, exec_id: str, record: CallRecord) -> dict[str, ArtifactRef]:
+    """The inputs of a call."""
+    return {
+        name: input_artifact(backend, exec_id, record.call_id, name, form)
+        for name, form in (record.inputs or {}).items()
+    }
+
+
+def artifacts(
+    backend: Backend, exec_id: str, record: CallRecord, saved: list[ArtifactRecord]
+) -> Iterator[ArtifactRef]:
+    """What a call returned, and what it saved."""
+    if record.output is not None:
+        where = f"{exec_id}/{record.call_id}/output"
+        yield artifact(backend, exec_id, where, record.name, "output", record.call_id, record.output)
+    for item in saved:
+        yield saved_artifact(backend, exec_id, item)
 
 
 def call(
@@ -146,35 +155,32 @@ def call(
     record: CallRecord,
     saved: list[ArtifactRecord],
     attempts: list[AttemptRecord],
+    *,
+    values: bool = True,
 ) -> CheckpointCall:
-    """A call of the journal."""
+    """A call of the journal; ``values=False``: without its inputs and artifacts."""
     info = record.info or {}
-    artifacts: list[ArtifactRef] = []
-    if record.output is not None:
-        where = f"{exec_id}/{record.call_id}/output"
-        artifacts.append(
-            artifact(backend, exec_id, where, record.name, "output", record.call_id, record.output)
-        )
-    artifacts += [saved_artifact(backend, exec_id, item) for item in saved]
-    return CheckpointCall(
-        call_id=record.call_id,
-        name=record.name,
-        kind=record.kind,
-        type=info.get("type"),
-        status=record.status,
-        attempts=record.attempts,
-        failed_attempts=[_attempt(item) for item in attempts],
-        failure=failure(record.error),
-        artifacts=artifacts,
-        inputs={
-            name: input_artifact(backend, exec_id, record.call_id, name, form)
-            for name, form in (record.inputs or {}).items()
-        },
-        cached_from=info.get("cached_from"),
-        saved_usd=info.get("saved", {}).get("cost_usd"),
-        started_at=moment(record.started_at),
-        ended_at=moment(record.ended_at),
-        metadata=redactor.anything(info.get("metadata", {})),
+    return CheckpointCall.trusted(
+        {
+            "call_id": record.call_id,
+            "name": record.name,
+            "kind": record.kind,
+            "type": info.get("type"),
+            "status": record.status,
+            "attempts": record.attempts,
+            "failed_attempts": [_attempt(item) for item in attempts],
+            "failure": failure(record.error),
+            "artifacts": list(artifacts(backend, exec_id, record, saved)) if values else [],
+            "inputs": inputs(backend, exec_id, record) if values else {},
+            "cached_from": info.get("cached_from"),
+            "started_at": moment(record.started_at),
+            "ended_at": moment(record.ended_at),
+            "metadata": redactor.anything(info.get("metadata", {})),
+            "llm_calls": [],
+            "tool_calls": [],
+            "cost_usd": None,
+            "saved_usd": info.get("saved", {}).get("cost_usd"),
+        }
     )
 
 

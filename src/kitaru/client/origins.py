@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from kitaru.backend import Backend
 from kitaru.client import mapping
+from kitaru.client.places import Place
 from kitaru.models import ArtifactRef, LineageEdge
 from kitaru.payloads import decode
 from kitaru.store.records import ArtifactRecord, CallKind, CallRecord, ExecutionRecord, JsonDict, WaitKind
 
 SMALLEST = 64
 """Equal values of up to so many bytes may be equal by chance."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an artifact stands: ``what`` is ``input``, ``output``, ``saved`` or ``result``; ``name`` the parameter or
-    the ordinal; ``call_id`` is empty for the flow's own inputs and result.
-    """
-
-    exec_id: str
-    call_id: str
-    what: str
-    name: str = ""
-
-    @classmethod
-    def of(cls, artifact_id: str) -> Place | None:
-        """The place that an id names; None when it cannot be an artifact's."""
-        exec_id, _, rest = artifact_id.partition("/")
-        for what in ("output", "result"):
-            if rest.endswith(f"/{what}"):
-                return cls(exec_id, rest.removesuffix(f"/{what}"), what)
-        for what in ("input", "saved"):
-            call_id, found, name = rest.rpartition(f"/{what}/")
-            if found:
-                return cls(exec_id, call_id, what, name)
-        return None
 
 
 class Origins:
@@ -58,7 +33,7 @@ class Origins:
     @cached_property
     def _saved(self) -> dict[str, list[ArtifactRecord]]:
         found: dict[str, list[ArtifactRecord]] = {}
-        for item in self._backend.store.artifacts(self.exec_id):
+        for item in self._backend.store.reads.artifact_summaries(self.exec_id):
             found.setdefault(self._owner(item.call_id), []).append(item)
         return found
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kitaru.backend import Backend
 from kitaru.client import following, mapping, usage
+from kitaru.client.bursts import one_burst
 from kitaru.errors import KitaruStateError, KitaruUsageError
 from kitaru.models import (
     ArtifactRef,
@@ -56,17 +57,8 @@ class Reading:
         """
         backend = self._backend
         execution = mapping.execution(backend, backend.store.execution(exec_id))
-        saved: dict[str, list[ArtifactRecord]] = {}
-        for item in backend.store.artifacts(exec_id):
-            saved.setdefault(item.call_id, []).append(item)
-        attempts: dict[str, list[AttemptRecord]] = {}
-        for attempt in backend.store.attempts(exec_id):
-            attempts.setdefault(attempt.call_id, []).append(attempt)
-        calls = [
-            mapping.call(backend, exec_id, c, saved.get(c.call_id, []), attempts.get(c.call_id, []))
-            for c in backend.store.reads.call_summaries(exec_id)
-        ]
-        calls = usage.with_subcalls(backend, exec_id, calls, backend.store.reads.subcalls(exec_id), saved)
+        with one_burst():
+            calls = self._calls(exec_id)
         running = [] if execution.status.is_finished else self._running(exec_id)
         pending = [] if execution.status.is_finished else self.pending_waits(exec_id)
         full = execution.model_copy(
@@ -80,6 +72,22 @@ class Reading:
             }
         )
         return self._bound(full)
+
+    def _calls(self, exec_id: str) -> builtins.list[CheckpointCall]:
+        store = self._backend.store
+        saved: dict[str, builtins.list[ArtifactRecord]] = {}
+        for item in store.reads.artifact_summaries(exec_id):
+            saved.setdefault(item.call_id, []).append(item)
+        attempts: dict[str, builtins.list[AttemptRecord]] = {}
+        for attempt in store.attempts(exec_id):
+            attempts.setdefault(attempt.call_id, []).append(attempt)
+        under = usage.by_call(store.reads.subcalls(exec_id))
+        found: builtins.list[CheckpointCall] = []
+        for record in store.reads.call_summaries(exec_id):
+            where = record.call_id
+            call = mapping.call(self._backend, exec_id, record, saved.get(where, []), attempts.get(where, []))
+            found.append(usage.with_subcalls(self._backend, exec_id, call, under.get(where, []), saved))
+        return found
 
     def _running(self, exec_id: str) -> builtins.list[RunningCall]:
         return [

@@ -14,23 +14,19 @@ from kitaru.store.records import ArtifactRecord, JsonDict, SubcallRecord
 Saved = Mapping[str, list[ArtifactRecord]]
 
 
-def with_subcalls(
-    backend: Backend,
-    exec_id: str,
-    calls: list[CheckpointCall],
-    subcalls: Iterable[SubcallRecord],
-    saved: Saved,
-) -> list[CheckpointCall]:
-    """The calls of an execution with the model and tool calls under each, and what those cost."""
+def by_call(subcalls: Iterable[SubcallRecord]) -> dict[str, list[SubcallRecord]]:
+    """Model and tool calls by the checkpoint's call that made them."""
     under: dict[str, list[SubcallRecord]] = {}
     for subcall in subcalls:
         under.setdefault(subcall.call_id, []).append(subcall)
-    return [
-        call.model_copy(update=_found(backend, exec_id, under[call.call_id], saved))
-        if call.call_id in under
-        else call
-        for call in calls
-    ]
+    return under
+
+
+def with_subcalls(
+    backend: Backend, exec_id: str, call: CheckpointCall, subcalls: list[SubcallRecord], saved: Saved
+) -> CheckpointCall:
+    """A call with the model and tool calls under it, and what those cost."""
+    return call.model_copy(update=_found(backend, exec_id, subcalls, saved)) if subcalls else call
 
 
 def _found(backend: Backend, exec_id: str, subcalls: list[SubcallRecord], saved: Saved) -> dict[str, Any]:

@@ -24,7 +24,9 @@ class CallDiff(Model):
 
     Attributes:
         change: ``same``; ``reused``: one side took the other's record; ``changed``; ``only_a`` or ``only_b``.
-        a: the call of the first execution; its durations, attempts and failure stand beside those of ``b``.
+        a: the call of the first execution; its durations, attempts, cost and failure stand beside those of ``b``. Where
+            both are the same, neither shows its inputs and artifacts: ``client.artifacts.list`` has them.
+        inputs: where the call was changed, all of them, as ``output``.
     """
 
     call_id: str

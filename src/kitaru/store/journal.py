@@ -232,6 +232,11 @@ class SqlJournal:
         """See ``JournalStore``."""
         return [to_artifact(row) for row in self._rows(sql.ARTIFACTS, exec_id)]
 
+    def saved(self, exec_id: str, call_id: str, ordinal: int) -> Payload | None:
+        """See ``JournalStore``."""
+        rows = self._rows(sql.SAVED, exec_id, call_id, ordinal)
+        return to_payload(rows[0]) if rows else None
+
     def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
         """See ``JournalStore``."""
         wanted = sorted(set(digests))

@@ -197,6 +197,10 @@ class JournalStore(Protocol):
         """The saved artifacts of an execution, oldest first."""
         ...
 
+    def saved(self, exec_id: str, call_id: str, ordinal: int) -> Payload | None:
+        """One saved artifact's value with its bytes, when they are inline."""
+        ...
+
     def blobs(self, digests: Iterable[str]) -> dict[str, bytes]:
         """The blobs found under these digests; a missing one is absent from the answer."""
         ...
@@ -255,9 +259,15 @@ class ReadStore(Protocol):
         """Newest first, with the cursor of the next page (None at the end)."""
         ...
 
-    def call_summaries(self, exec_id: str) -> list[CallRecord]:
-        """All calls of an execution in ``position`` order, outputs without their bytes, but for those that
-        are their own preview.
+    def call_summaries(self, exec_id: str, call_id: str | None = None) -> list[CallRecord]:
+        """All calls of an execution in ``position`` order, or one of them; outputs without their bytes, but for those
+        that are their own preview.
+        """
+        ...
+
+    def artifact_summaries(self, exec_id: str, call_id: str | None = None) -> list[ArtifactRecord]:
+        """The saved artifacts of an execution, oldest first, or of one of its calls; without their bytes, but for
+        those that are their own preview.
         """
         ...
 

@@ -13,6 +13,7 @@ from kitaru.errors import KitaruUsageError
 from kitaru.store.database import Database, Rows, Transaction
 from kitaru.store.leases import locked
 from kitaru.store.records import (
+    ArtifactRecord,
     CallRecord,
     ExecutionRecord,
     JsonDict,
@@ -28,11 +29,13 @@ from kitaru.store.records import (
 from kitaru.store.rows import (
     LINK_COLUMNS,
     LOG_COLUMNS,
+    SLIM_ARTIFACT_COLUMNS,
     SLIM_CALL_COLUMNS,
     SLIM_EXECUTION_COLUMNS,
     START_COLUMNS,
     SUBCALL_COLUMNS,
     WAIT_COLUMNS,
+    to_artifact,
     to_call,
     to_execution,
     to_log,
@@ -41,7 +44,7 @@ from kitaru.store.rows import (
     to_wait,
 )
 from kitaru.store.spending import UNUSED, family_query, usage_query, usage_row
-from kitaru.store.tables import calls, executions, links, logs, metadata, starts, subcalls, waits
+from kitaru.store.tables import artifacts, calls, executions, links, logs, metadata, starts, subcalls, waits
 
 GROUPS = ("flow", "model", "status", "day", "stack")
 UNFINISHED = (Status.RUNNING, Status.WAITING)
@@ -113,11 +116,24 @@ class SqlReads:
         last = found[limit - 1]
         return found[:limit], f"{last.created_at!r}/{last.exec_id}"
 
-    def call_summaries(self, exec_id: str) -> list[CallRecord]:
+    def call_summaries(self, exec_id: str, call_id: str | None = None) -> list[CallRecord]:
         """See ``ReadStore``."""
         query = select(*_listed(SLIM_CALL_COLUMNS, "calls")).select_from(calls)
-        query = query.where(calls.c.exec_id == exec_id).order_by(calls.c.position, calls.c.seq)
-        return [to_call(row) for row in self._rows(query)]
+        query = query.where(calls.c.exec_id == exec_id)
+        if call_id is not None:
+            query = query.where(calls.c.call_id == call_id)
+        return [to_call(row) for row in self._rows(query.order_by(calls.c.position, calls.c.seq))]
+
+    def artifact_summaries(self, exec_id: str, call_id: str | None = None) -> list[ArtifactRecord]:
+        """See ``ReadStore``."""
+        table = artifacts.c
+        made = (calls.c.exec_id == table.exec_id) & (calls.c.call_id == table.call_id)
+        query = select(*_listed(SLIM_ARTIFACT_COLUMNS, "artifacts"))
+        query = query.select_from(artifacts.outerjoin(calls, made)).where(table.exec_id == exec_id)
+        if call_id is not None:
+            query = query.where(table.call_id == call_id)
+        query = query.order_by(calls.c.seq, table.call_id, table.ordinal)
+        return [to_artifact(row) for row in self._rows(query)]
 
     def starts(self, exec_id: str) -> list[StartRecord]:
         """See ``ReadStore``."""

@@ -60,7 +60,9 @@ WAIT_COLUMNS = _columns(
 )
 ATTEMPT_COLUMNS = "call_id, attempt, error, started_at, ended_at"
 INTENT_COLUMNS = "call_id, attempt, started_at"
-ARTIFACT_COLUMNS = _columns("call_id, ordinal, name, kind, *, tags")
+_ARTIFACT = "call_id, ordinal, name, kind, *, tags"
+ARTIFACT_COLUMNS = _columns(_ARTIFACT)
+SLIM_ARTIFACT_COLUMNS = _columns(_ARTIFACT, data=False)
 SUBCALL_COLUMNS = (
     "child_id, call_id, attempt, kind, name, status, parent_id, provider, model, input_tokens, output_tokens, "
     "cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_usd, started_at, ended_at, error, info"
@@ -72,7 +74,7 @@ RESULT_COLUMNS = tuple(f"result_{part}" for part in PAYLOAD)
 ANSWER_COLUMNS = tuple(f"answer_{part}" for part in PAYLOAD)
 
 _encode_ascii = json.JSONEncoder(separators=(",", ":")).encode
-_decode = json.JSONDecoder().decode
+_scan = json.JSONDecoder().raw_decode
 
 
 def to_json(value: object) -> str | None:
@@ -211,6 +213,11 @@ def start_row(start: StartRecord) -> tuple[Any, ...]:
         start.started_at,
         to_json(start.progress),
     )
+
+
+def _decode(text: str) -> Any:
+    # What ``to_json`` wrote has nothing before or behind it, which ``decode`` would look for.
+    return _scan(text)[0]
 
 
 def _json(text: str | None) -> Any:

@@ -11,6 +11,7 @@ from kitaru.store.rows import (
     INTENT_COLUMNS,
     LINK_COLUMNS,
     LOG_COLUMNS,
+    PAYLOAD,
     RESULT_COLUMNS,
     SLIM_CALL_COLUMNS,
     START_COLUMNS,
@@ -193,6 +194,7 @@ WAITS = (
     f"SELECT {WAIT_COLUMNS} FROM waits WHERE exec_id = ? "
     "ORDER BY CASE WHEN settled_at IS NULL THEN 1 ELSE 0 END, settled_at, created_at, call_id"
 )
+SAVED = f"SELECT {', '.join(PAYLOAD)} FROM artifacts WHERE exec_id = ? AND call_id = ? AND ordinal = ?"
 ARTIFACTS = (
     f"SELECT {', '.join(f'artifacts.{name}' for name in ARTIFACT_COLUMNS.split(', '))} FROM artifacts "
     "LEFT JOIN calls ON calls.exec_id = artifacts.exec_id AND calls.call_id = artifacts.call_id "
