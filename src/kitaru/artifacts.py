@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, cast
+import io
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, BinaryIO, cast
 
 from kitaru.engine.scope import CheckpointScope, FlowScope, current_scope
 from kitaru.errors import KitaruContextError, KitaruStateError, KitaruUsageError
@@ -27,7 +29,8 @@ def save(name: str, value: Any, type: str = "output", tags: Iterable[str] | None
 
     Args:
         name: the artifact's name.
-        value: any value that a checkpoint may return.
+        value: any value that a checkpoint may return, or a file that is open for reading bytes: what is left of it is
+            kept as ``bytes``, and may be larger than memory.
         type: ``prompt``, ``response``, ``context``, ``input``, ``output`` or ``blob``.
         tags: free labels.
 
@@ -37,14 +40,23 @@ def save(name: str, value: Any, type: str = "output", tags: Iterable[str] | None
 
     Example:
         >>> # in a checkpoint: kitaru.save("draft", text, type="response", tags=["v1"])
+        >>> # with open("recording.mp4", "rb") as file: kitaru.save("recording", file, type="blob")
     """
     scope = _checkpoint_scope("save()", "a checkpoint's return value is kept without it.")
     if type not in ARTIFACT_TYPES:
         raise KitaruUsageError(f"save(type={type!r}): there are {', '.join(ARTIFACT_TYPES)}.")
-    payload, blobs = scope.run.vault.put(value)
+    vault = scope.run.vault
+    payload, blobs = vault.put_file(cast("BinaryIO", value)) if _is_file(value) else vault.put(value)
     scope.blobs.extend(blobs)
     ordinal = len(scope.artifacts) + 1
     scope.artifacts.append(ArtifactRecord(scope.call_id, ordinal, name, type, payload, list(tags or ())))
+
+
+def _is_file(value: Any) -> bool:
+    # Wrappers of temporary files are no ``IOBase``.
+    return isinstance(value, io.IOBase) or all(
+        hasattr(value, name) for name in ("read", "readable", "seekable")
+    )
 
 
 def load(exec_id: str, name: str) -> Any:
@@ -62,18 +74,24 @@ def load(exec_id: str, name: str) -> Any:
     )
     store = scope.run.store
     store.status(exec_id)
-    found: list[tuple[str, str, Payload]] = [
-        (f"{a.call_id}:{a.name}", f"{exec_id}/{a.call_id}/saved/{a.ordinal}", a.payload)
-        for a in store.artifacts(exec_id)
+    found: list[tuple[str, str, Callable[[], Payload | None]]] = [
+        (
+            f"{a.call_id}:{a.name}",
+            f"{exec_id}/{a.call_id}/saved/{a.ordinal}",
+            partial(store.saved, exec_id, a.call_id, a.ordinal),
+        )
+        for a in store.reads.artifact_summaries(exec_id)
         if a.name == name
     ]
-    for call in store.reads.call_summaries(exec_id):
-        if call.kind == CallKind.CHECKPOINT and call.name == name and call.status == "completed":
-            output = store.output(exec_id, call.call_id)
-            if output is not None:
-                found.append((call.call_id, f"{exec_id}/{call.call_id}/output", output))
+    found += [
+        (c.call_id, f"{exec_id}/{c.call_id}/output", partial(store.output, exec_id, c.call_id))
+        for c in store.reads.call_summaries(exec_id)
+        if c.kind == CallKind.CHECKPOINT and c.name == name and c.status == "completed" and c.output
+    ]
     if len(found) == 1:
-        _, source, payload = found[0]
+        _, source, read = found[0]
+        payload = read()
+        assert payload is not None
         scope.links[source] = LinkRecord(scope.call_id, "load", exec_id, source)
         return scope.run.vault.get(payload)
     if not found:

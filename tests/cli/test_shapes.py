@@ -18,6 +18,7 @@ import kitaru
 @kitaru.checkpoint
 def work():
     print("working")
+    return "some work"
 
 @kitaru.flow
 def asking():
@@ -65,7 +66,7 @@ SHAPES: dict[str, tuple[str, str]] = {}
 
 def test_every_answer_is_as_documented(python: Python) -> None:
     SHAPES.update({command: (form, told) for command, form, told in ROW.findall(PAGE)})
-    assert len(SHAPES) == 29
+    assert len(SHAPES) == 30
     python.script(SCRIPT, "flows.py")
     asked(python, "status")
     asked(python, "info")
@@ -77,6 +78,7 @@ def test_every_answer_is_as_documented(python: Python) -> None:
     asked(python, "executions diff", first, first)
     artifact = asked(python, "artifacts list", first)["artifact_id"]
     asked(python, "artifacts get", artifact)
+    asked(python, "artifacts download", artifact, "--to", "topic.txt")
     asked(python, "artifacts diff", artifact, artifact)
     asked(python, "artifacts lineage", artifact)
     asked(python, "executions statistics")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+from pathlib import Path
 
 import pytest
 
 import kitaru
 from kitaru import KitaruClient
-from kitaru.errors import KitaruContextError, KitaruStateError, KitaruUserCodeError
+from kitaru.errors import KitaruContextError, KitaruStateError, KitaruUsageError, KitaruUserCodeError
 
 
 @kitaru.checkpoint(type="llm_call")
@@ -53,6 +56,44 @@ def test_what_a_checkpoint_says_is_kept_with_it(client: KitaruClient) -> None:
     assert [a.name for a in client.artifacts.list(handle.exec_id, kind="prompt")] == ["prompt"]
     said = [(entry.stream, entry.message) for entry in client.executions.logs(handle.exec_id, "answer")]
     assert said == [("stdout", "thinking about it"), ("logging", "slow model")]
+
+
+@kitaru.checkpoint
+def keeps(path: str) -> None:
+    with open(path, "rb") as file:
+        file.seek(2)
+        kitaru.save("whole", file, type="blob")
+    with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as cat:
+        kitaru.save("piped", cat.stdout, type="blob")  # a pipe cannot be rewound
+    kitaru.save("text", "grün")
+    kitaru.save("plan", {"steps": 2})
+    with open(path) as text, pytest.raises(KitaruUsageError, match="open it with open"):
+        kitaru.save("wrong", text)
+
+
+@kitaru.flow
+def keeping(path: str) -> None:
+    keeps(path)
+
+
+@pytest.mark.parametrize("size", [0, 1000, 65_536, 300_000])
+def test_files_are_kept_as_their_bytes(client: KitaruClient, tmp_path: Path, size: int) -> None:
+    data = os.urandom(size)
+    (tmp_path / "in.bin").write_bytes(b"??" + data)
+    handle = keeping.run(str(tmp_path / "in.bin"))
+    handle.wait()
+    whole, piped, text, plan = (
+        client.artifacts.list(handle.exec_id, name=name)[0] for name in ("whole", "piped", "text", "plan")
+    )
+    assert (whole.load(), whole.size, whole.type) == (data, size, "bytes")
+    assert piped.load() == b"??" + data
+    whole.download(tmp_path / "out.bin")
+    assert (tmp_path / "out.bin").read_bytes() == data
+    with text.open() as file:
+        assert file.read() == "grün".encode()
+    with pytest.raises(KitaruUsageError, match="a dict, neither bytes nor text"):
+        plan.download(tmp_path / "plan.json")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["in.bin", "out.bin"]
 
 
 def test_a_large_output_goes_to_object_storage(client: KitaruClient, tmp_path: object) -> None:

@@ -1,8 +1,9 @@
-"""``kitaru artifacts``: list, get, diff, lineage."""
+"""``kitaru artifacts``: list, get, download, diff, lineage."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from kitaru.cli.executions import ExecId
 from kitaru.cli.lineage import draw
 from kitaru.cli.output import Form, Output
 from kitaru.client import KitaruClient
+from kitaru.errors import KitaruUsageError
 
 ArtifactId = Annotated[str, typer.Argument(metavar="ARTIFACT", help="As `kitaru artifacts list` shows it.")]
 
@@ -47,6 +49,29 @@ def get(artifact_id: ArtifactId, form: Output = Form.TEXT) -> None:
     output.one("artifacts get", form, found, lambda: views.artifacts([found]))
 
 
+def download(
+    artifact_id: ArtifactId,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="The file to write; default: the artifact's name, here.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    form: Output = Form.TEXT,
+) -> None:
+    """Write an artifact of bytes or text to a file.
+
+    Example: kitaru artifacts download 'kr-0123456789abcdef/record#1/saved/1' --to recording.mp4
+    """
+    found = KitaruClient().artifacts.get(artifact_id)
+    target = to or Path(Path(found.name).name)
+    if target.exists() and not force:
+        raise KitaruUsageError(
+            f"{target} is there already. Name another file with --to, or replace it with --force."
+        )
+    found.download(target)
+    item = {"artifact_id": found.artifact_id, "path": str(target), "size": target.stat().st_size}
+    output.one("artifacts download", form, item, lambda: print(f"{target}: {item['size']} bytes"))
+
+
 def diff(first: ArtifactId, second: ArtifactId, form: Output = Form.TEXT) -> None:
     """Compare two artifacts: structures by their parts, text line by line, bytes by size and digest.
 
@@ -77,6 +102,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Look at what runs kept.", rich_markup_mode="rich")
     group.command("list")(list_artifacts)
     group.command("get")(get)
+    group.command("download")(download)
     group.command("diff")(diff)
     group.command("lineage")(lineage)
     app.add_typer(group, name="artifacts")

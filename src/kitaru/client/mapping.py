@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from kitaru.backend import Backend
-from kitaru.client.loading import Loader
+from kitaru.client.loading import Loader, Unstored
 from kitaru.errors import KitaruStateError
 from kitaru.models import (
     ArtifactRef,
@@ -114,13 +113,10 @@ def _opaque(exec_id: str, where: str, parameter: str, form: JsonDict) -> Artifac
         preview=redactor.text(form["p"]),
     )
 
-    def load(*, plain: bool = False) -> Any:
-        raise KitaruStateError(
-            f"Argument {parameter!r} ({form['t']}) was not stored: it cannot be said without pickle. Its preview is "
-            f"{ref.preview}."
-        )
-
-    ref._loader = load  # pyright: ignore[reportPrivateUsage]  # as above
+    ref._loader = Unstored(  # pyright: ignore[reportPrivateUsage]  # models are handed what reads
+        f"Argument {parameter!r} ({form['t']}) was not stored: it cannot be said without pickle. Its preview is "
+        f"{ref.preview}."
+    )
     return ref
 
 

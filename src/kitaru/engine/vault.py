@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from functools import cached_property
-from typing import Any
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO
 
 from kitaru.engine.patience import Patience
-from kitaru.errors import KitaruBackendError
-from kitaru.payloads import Encoded, ObjectStorage, decode, decode_plain, encode, open_object_storage
+from kitaru.errors import KitaruBackendError, KitaruUsageError
+from kitaru.payloads import (
+    BYTES_MEDIA_TYPE,
+    Encoded,
+    ObjectStorage,
+    decode,
+    decode_plain,
+    encode,
+    of_bytes,
+    open_object_storage,
+)
 from kitaru.store.protocol import JournalStore
 from kitaru.store.records import Blob, JsonDict, Payload, payload_to_json
 
@@ -67,6 +80,47 @@ class Vault:
     def put(self, value: object, *, inline: int = OBJECT_BYTES) -> tuple[Payload, list[Blob]]:
         """``encode`` and ``keep`` in one."""
         return self.keep(self.encode(value), inline=inline)
+
+    def put_file(self, file: BinaryIO) -> tuple[Payload, list[Blob]]:
+        """Keep what is left of an open binary file as ``bytes``, in bounded memory.
+
+        Raises:
+            KitaruUsageError: it is not open for reading bytes.
+        """
+        if isinstance(file, io.TextIOBase) or not file.readable():
+            raise KitaruUsageError(f"{file!r} cannot be read as bytes: open it with open(path, 'rb').")
+        with ExitStack() as stack:
+            if not file.seekable():
+                # Read more than once: to name it by its digest, and again when the storage had to be waited for.
+                spool = stack.enter_context(TemporaryFile())
+                copyfileobj(file, spool)
+                spool.seek(0)
+                file = spool
+            start = file.tell()
+            head = b"".join(iter(lambda: file.read(OBJECT_BYTES - file.tell() + start), b""))
+            if len(head) < OBJECT_BYTES:
+                return self.put(head)
+            digest, size = self._objects.put_file(file, start, "bytes")
+        preview = of_bytes(head, size - len(head))
+        return Payload(digest, "bytes", size, "bytes", BYTES_MEDIA_TYPE, None, preview, "object"), []
+
+    def open(self, payload: Payload) -> BinaryIO:
+        """The bytes of a value of bytes or text, to be read from its beginning to its end in bounded memory.
+
+        Raises:
+            KitaruUsageError: it is something else.
+            KitaruBackendError: as ``get``; while reading, when the end is reached and the bytes are damaged.
+        """
+        if payload.codec == "bytes" and payload.data is None and payload.location == "object":
+            return self._objects.open(payload.digest, payload.codec)
+        value = None if payload.codec == "pickle" else self.get_plain(payload)
+        if isinstance(value, str):
+            value = value.encode()
+        if not isinstance(value, bytes):
+            raise KitaruUsageError(
+                f"This value is a {payload.type}, neither bytes nor text: load() gives it."
+            )
+        return io.BytesIO(value)
 
     def put_json(self, value: object) -> tuple[JsonDict, list[Blob]]:
         """A value in the JSON form that stands in a record among others: only small ones are embedded."""

@@ -21,8 +21,9 @@ from kitaru.payloads.trees import SMALLEST_TREE, Fetch, join, looks_long, split
 from kitaru.redaction import redactor
 
 _JSON = "application/json"
+BYTES_MEDIA_TYPE = "application/octet-stream"
 _MEDIA_TYPES = {
-    "bytes": "application/octet-stream",
+    "bytes": BYTES_MEDIA_TYPE,
     "arrow": "application/vnd.apache.arrow.stream",
     "tree": _JSON,
     "pickle": "application/vnd.python.pickle",

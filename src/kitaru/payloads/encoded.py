@@ -49,6 +49,11 @@ def _begun(codec: str) -> blake2b:
     return blake2b(codec.encode() + b"\0", digest_size=DIGEST_BYTES)
 
 
+def hasher_of(codec: str) -> blake2b:
+    """What ``digest_of`` says, for data that comes piece by piece."""
+    return _begun(codec).copy()
+
+
 def digest_of(codec: str, data: bytes) -> str:
     """The name of ``data`` under ``codec``: BLAKE2b of 20 bytes over codec, NUL and data, in hexadecimal.
 
@@ -56,6 +61,6 @@ def digest_of(codec: str, data: bytes) -> str:
         >>> digest_of("json", b"1")
         '8dc92d4bf445739e3bad825e2656010a2a910745'
     """
-    hasher = _begun(codec).copy()
+    hasher = hasher_of(codec)
     hasher.update(data)
     return hasher.hexdigest()

@@ -52,8 +52,11 @@ def of_struct(struct: Any, limit: int = LIMIT) -> str:
     return cut("".join(pieces), limit=limit)
 
 
-def of_bytes(data: bytes) -> str:
-    """A preview of raw bytes: their text where they are text, else their number and the first few."""
+def of_bytes(data: bytes, more: int = 0) -> str:
+    """A preview of raw bytes: their text where they are text, else their number and the first few.
+
+    ``more``: so many bytes follow that are not at hand.
+    """
     head = data[: LIMIT + 4 + 4 * redactor.longest]
     for end in range(len(head), max(len(head) - 4, -1), -1):
         try:
@@ -63,9 +66,9 @@ def of_bytes(data: bytes) -> str:
                 break
             continue
         if text.isprintable() or not any(ord(char) < 32 and char not in "\t\r\n" for char in text):
-            return cut(text, goes_on=end < len(data))
+            return cut(text, goes_on=more > 0 or end < len(data))
         break
-    size = f"<{len(data)} bytes>"
+    size = f"<{len(data) + more} bytes>"
     if redactor:
         text = data[: 64 + 4 * redactor.longest].decode(errors="replace")
         if redactor.text(text) != text:
