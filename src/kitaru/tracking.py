@@ -22,6 +22,7 @@ from kitaru.store.records import ArtifactRecord, Blob, JsonDict, SubcallRecord
 __all__ = [
     "TrackedCall",
     "Usage",
+    "add_observer",
     "begin",
     "check_budget",
     "current_checkpoint",
@@ -173,9 +174,25 @@ def current_checkpoint() -> object:
     return scope if isinstance(scope, CheckpointScope) else None
 
 
+_observers: list[Callable[[Kind, str], None]] = []
+
+
+def add_observer(leave: Callable[[Kind, str], None]) -> None:
+    """``leave`` is told of each call that is recorded by who makes it, and that it may have seen begin already."""
+    _observers.append(leave)
+
+
 @contextmanager
-def tracked_elsewhere() -> Generator[None]:
-    """While this lasts, model calls made here are recorded by who makes them: observers leave them alone."""
+def tracked_elsewhere(kind: Kind | None = None, name: str = "") -> Generator[None]:
+    """While this lasts, model calls made here are recorded by who makes them: observers leave them alone.
+
+    Args:
+        kind: where an observer may have seen the call begin outside of this already: what kind of call it is.
+        name: then, of a tool call, the tool's name.
+    """
+    for leave in _observers if kind is not None else ():
+        assert kind is not None
+        leave(kind, name)
     token = _tracked.set(True)
     try:
         yield

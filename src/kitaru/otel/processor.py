@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
-from opentelemetry.trace import SpanContext
+from opentelemetry.trace import SpanContext, get_current_span
 
 from kitaru import tracking
 from kitaru.model_calls.prices import price
@@ -131,6 +131,23 @@ class KitaruSpanProcessor(SpanProcessor):
 
 def _key(context: SpanContext) -> tuple[int, int]:
     return context.trace_id, context.span_id
+
+
+def _leave(kind: tracking.Kind, name: str) -> None:
+    """The call that begins here is recorded by who makes it; a span around it that is of the same call is not."""
+    with _lock:
+        seen = _seen.get(_key(get_current_span().get_span_context()))
+        while seen is not None and conventions.operation(seen.attributes) is None:
+            seen = seen.around
+        if seen is None or _identity(seen.attributes) != (
+            ("tool", name) if kind == "tool_call" else ("inference", None)
+        ):
+            return
+        for one in (seen, *seen.enclosing()):
+            one.elsewhere = True
+
+
+tracking.add_observer(_leave)
 
 
 def _note(span: Span) -> _Seen | None:
