@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     )
     from kitaru.flows import Flow, flow
     from kitaru.handles import FlowHandle
-    from kitaru.llm import llm
+    from kitaru.model_calls.llm import llm
     from kitaru.models import ExecutionStatus
     from kitaru.runtime import current, current_execution_id
     from kitaru.secrets import create_secret, delete_secret, get_secret
@@ -82,7 +82,7 @@ _EXPORTS = {
     ),
     "kitaru.flows": ("Flow", "flow"),
     "kitaru.handles": ("FlowHandle",),
-    "kitaru.llm": ("llm",),
+    "kitaru.model_calls.llm": ("llm",),
     "kitaru.models": ("ExecutionStatus",),
     "kitaru.runtime": ("current", "current_execution_id"),
     "kitaru.secrets": ("create_secret", "delete_secret", "get_secret"),

@@ -139,7 +139,7 @@ def llm(
     Example:
         >>> # in an async flow: a, b = await asyncio.gather(aio.llm("One?"), aio.llm("Two?", model="fast"))
     """
-    from kitaru.llm import prepared, recorded_inputs, spec_of
+    from kitaru.model_calls.llm import prepared, recorded_inputs, spec_of
     from kitaru.model_calls.portal import run_awaiting
     from kitaru.model_calls.requests import answer
 

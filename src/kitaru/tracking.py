@@ -19,7 +19,17 @@ from kitaru.errors import KitaruUsageError
 from kitaru.payloads import describe
 from kitaru.store.records import ArtifactRecord, Blob, JsonDict, SubcallRecord
 
-__all__ = ["TrackedCall", "Usage", "begin", "current_checkpoint", "is_tracked", "tracked_elsewhere"]
+__all__ = [
+    "TrackedCall",
+    "Usage",
+    "add_observer",
+    "begin",
+    "check_budget",
+    "current_checkpoint",
+    "is_tracked",
+    "tracked_elsewhere",
+    "tracked_here",
+]
 
 Kind = Literal["llm_call", "tool_call"]
 
@@ -126,6 +136,7 @@ def begin(
     parent: str | None = None,
     scope: object = None,
     estimate: Callable[[], float | None] = lambda: None,
+    made: bool = False,
 ) -> TrackedCall | None:
     """A model or tool call begins now, inside the current checkpoint; None outside of one.
 
@@ -137,14 +148,24 @@ def begin(
         parent: the ``child_id`` of the call that it belongs to, if any.
         scope: what ``current_checkpoint`` gave, where the call is seen from another thread or task.
         estimate: what a model call may cost, in US dollars, as far as it can be told before; asked under a budget.
+        made: the call was made already: it is recorded whatever the budget says.
     """
     inside = scope if isinstance(scope, CheckpointScope) else current_scope.get()
     if not isinstance(inside, CheckpointScope):
         return None
     call = TrackedCall(inside, name, kind, parent)
-    if kind == "llm_call":
+    if kind == "llm_call" and not made:
         inside.run.budget.reserve(call.child_id, estimate)
     return call
+
+
+def check_budget(scope: object) -> None:
+    """A model call is about to begin, which is recorded by ``begin(made=True)`` afterwards.
+
+    Where that would be above the execution's budget, the flow ends here as with ``begin``.
+    """
+    if isinstance(scope, CheckpointScope):
+        scope.run.budget.reserve("", lambda: None)
 
 
 def current_checkpoint() -> object:
@@ -153,9 +174,25 @@ def current_checkpoint() -> object:
     return scope if isinstance(scope, CheckpointScope) else None
 
 
+_observers: list[Callable[[Kind, str], None]] = []
+
+
+def add_observer(leave: Callable[[Kind, str], None]) -> None:
+    """``leave`` is told of each call that is recorded by who makes it, and that it may have seen begin already."""
+    _observers.append(leave)
+
+
 @contextmanager
-def tracked_elsewhere() -> Generator[None]:
-    """While this lasts, model calls made here are recorded by who makes them: observers leave them alone."""
+def tracked_elsewhere(kind: Kind | None = None, name: str = "") -> Generator[None]:
+    """While this lasts, model calls made here are recorded by who makes them: observers leave them alone.
+
+    Args:
+        kind: where an observer may have seen the call begin outside of this already: what kind of call it is.
+        name: then, of a tool call, the tool's name.
+    """
+    for leave in _observers if kind is not None else ():
+        assert kind is not None
+        leave(kind, name)
     token = _tracked.set(True)
     try:
         yield
@@ -163,6 +200,16 @@ def tracked_elsewhere() -> Generator[None]:
         _tracked.reset(token)
 
 
+@contextmanager
+def tracked_here() -> Generator[None]:
+    """Inside ``tracked_elsewhere``, around code of the user's, a tool's for example: observers see its calls again."""
+    token = _tracked.set(False)
+    try:
+        yield
+    finally:
+        _tracked.reset(token)
+
+
 def is_tracked() -> bool:
-    """True inside ``tracked_elsewhere``."""
+    """True inside ``tracked_elsewhere``, and not in ``tracked_here`` within that."""
     return _tracked.get()

@@ -12,6 +12,8 @@ from collections.abc import Coroutine
 from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
+from kitaru.errors import KitaruUsageError
+
 T = TypeVar("T")
 
 POLL_SECONDS = 0.2
@@ -36,7 +38,17 @@ def _submit(work: Coroutine[Any, Any, T]) -> Future[T]:
 
 
 def run_blocking(work: Coroutine[Any, Any, T]) -> T:
-    """The outcome of ``work``. A signal raised in this thread meanwhile cancels it."""
+    """The outcome of ``work``. A signal raised in this thread meanwhile cancels it.
+
+    Raises:
+        KitaruUsageError: on that loop itself, which would wait for itself.
+    """
+    if asyncio._get_running_loop() is _running_loop():
+        work.close()
+        raise KitaruUsageError(
+            "A model is asked from code that runs on the event loop for model calls, an async tool of an agent for "
+            "example, in a way that blocks it. Await it there: `await kitaru.aio.llm(…)`, `await agent.run(…)`."
+        )
     future = _submit(work)
     try:
         # Signals are raised between bytecodes: a wait without end would never come to one.

@@ -55,6 +55,6 @@ def price(usage: Usage, provider: str | None, model: str, at: float | None = Non
             provider_id=_LISTED.get(provider, provider) if provider else None,
             genai_request_timestamp=moment,
         )
-    except LookupError:
+    except (LookupError, ValueError):  # not on the list, or counts that contradict each other
         return None
     return float(found.total_price)
