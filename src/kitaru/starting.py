@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from hashlib import blake2b
 
-from kitaru import logs
+from kitaru import logs, observing
 from kitaru.backend import Backend
 from kitaru.engine.execution import Session
 from kitaru.engine.run import FlowCode
@@ -32,6 +32,7 @@ def child_exec_id(parent: str, call_id: str) -> str:
 def begin(backend: Backend, execution: ExecutionRecord, code: FlowCode, *, fresh: bool = False) -> Session:
     """Run an execution whose lease this process holds, on a thread of its own."""
     logs.capture()
+    observing.install()
     session = Session(
         backend.runner, execution, code, prompt=_terminal_prompt(backend, execution.exec_id), fresh=fresh
     )

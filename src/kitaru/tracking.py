@@ -27,6 +27,7 @@ __all__ = [
     "check_budget",
     "current_checkpoint",
     "is_tracked",
+    "model_calls_on_record",
     "tracked_elsewhere",
     "tracked_here",
 ]
@@ -172,6 +173,14 @@ def current_checkpoint() -> object:
     """The checkpoint whose body runs here, to be handed to ``begin`` later; None outside of one."""
     scope = current_scope.get()
     return scope if isinstance(scope, CheckpointScope) else None
+
+
+def model_calls_on_record(scope: object) -> list[SubcallRecord]:
+    """The model calls of the execution around a checkpoint that are on record, in the order in which they began."""
+    if not isinstance(scope, CheckpointScope):
+        return []
+    found = scope.run.store.reads.subcalls(scope.run.exec_id)
+    return [call for call in found if call.kind == "llm_call"]
 
 
 _observers: list[Callable[[Kind, str], None]] = []
