@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, TypeVar, cast
+from typing import Any, TypeGuard, TypeVar, cast
 
 from pydantic import TypeAdapter
 from pydantic_ai.agent import AbstractAgent, AgentRun, AgentRunResult, WrapperAgent
+from pydantic_ai.exceptions import ModelAPIError
 from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults
 
 from kitaru import tracking
@@ -18,6 +19,7 @@ from kitaru.adapters.pydantic_ai.recording import Capture, Recording, ToolCaptur
 from kitaru.adapters.turns import Question, in_flow_body, take_turns, take_turns_async
 from kitaru.checkpoints import checkpoint
 from kitaru.errors import KitaruContextError, KitaruUsageError
+from kitaru.model_calls.messages import model_error
 from kitaru.model_calls.portal import run_blocking
 
 __all__ = ["KitaruAgent", "wrap"]
@@ -71,6 +73,7 @@ class KitaruAgent(WrapperAgent[DepsT, OutputT]):
         """As the agent's own; in the body of an async flow, durable.
 
         Raises:
+            KitaruModelError: in a flow's body, where a provider refused or could not be reached.
             KitaruUsageError: in a sync flow's body.
         """
         if not in_flow_body():
@@ -87,6 +90,7 @@ class KitaruAgent(WrapperAgent[DepsT, OutputT]):
         """As the agent's own; in the body of a sync flow, durable.
 
         Raises:
+            KitaruModelError: in a flow's body, where a provider refused or could not be reached.
             KitaruUsageError: in an async flow's body.
         """
         if not in_flow_body():
@@ -153,7 +157,11 @@ class KitaruAgent(WrapperAgent[DepsT, OutputT]):
             "deps": deps,
             "deferred_tool_results": results,
         }
-        return _stored(await super().run(prompt, **given))
+        try:
+            return _stored(await super().run(prompt, **given))
+        except ModelAPIError as error:
+            # Of the providers' errors not all can be recorded as what they are; this one says what matters of each.
+            raise model_error(error, error.model_name, None) from error
 
 
 def wrap(
@@ -194,7 +202,10 @@ class _AgentTurns:
     def arguments(self) -> tuple[Any, ...]:
         return self._prompt, self._history, self._answers, self._deps
 
-    def take(self, outcome: dict[str, Any]) -> Sequence[Question]:
+    def take(self, outcome: Any) -> Sequence[Question]:
+        if not _is_stored(outcome):
+            self.result = AgentRunResult(outcome)  # what a replay was given instead of the run's output
+            return []
         # Messages are new since the run began, not since its last turn.
         first = self._first_new = (
             outcome["run"]["new_message_index"] if self._first_new is None else self._first_new
@@ -222,6 +233,10 @@ class _AgentTurns:
 def _stored(result: AgentRunResult[Any]) -> dict[str, Any]:
     """A result as the journal keeps it: the output as the value that it is, all else as JSON."""
     return {"output": result.output, "run": _results.dump_python(result, mode="json", exclude={"output"})}
+
+
+def _is_stored(outcome: Any) -> TypeGuard[dict[str, Any]]:
+    return isinstance(outcome, dict) and cast("dict[str, Any]", outcome).keys() == {"output", "run"}
 
 
 def _restored(stored: dict[str, Any], first_new: int) -> AgentRunResult[Any]:
