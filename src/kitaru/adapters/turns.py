@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,7 +13,16 @@ from kitaru import aio, tracking
 from kitaru.runtime import current_execution_id
 from kitaru.waits import wait
 
-__all__ = ["Approval", "Question", "Turns", "approval_of", "in_flow_body", "take_turns", "take_turns_async"]
+__all__ = [
+    "Approval",
+    "Question",
+    "Turns",
+    "approval_of",
+    "approval_question",
+    "in_flow_body",
+    "take_turns",
+    "take_turns_async",
+]
 
 
 class Approval(BaseModel):
@@ -64,6 +73,16 @@ def in_flow_body() -> bool:
 def approval_of(answer: bool | Approval) -> Approval:
     """Either form of the answer as one."""
     return answer if isinstance(answer, Approval) else Approval(approved=answer)
+
+
+def approval_question(
+    tool: str, arguments: Mapping[str, Any], call_id: str, metadata: Mapping[str, Any] | None = None
+) -> Question:
+    """Whether an agent may call a tool, under the tool's name; ``metadata`` is the tool's own."""
+    shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    known = {"tool": tool, "arguments": dict(arguments), "tool_call_id": call_id}
+    told = {**known, "metadata": dict(metadata)} if metadata else known
+    return Question(tool, f"May the agent call {tool}({shown})?", bool | Approval, told)
 
 
 def take_turns(step: Callable[..., Any], turns: Turns) -> None:

@@ -17,6 +17,7 @@ from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from kitaru import tracking
+from kitaru.observing import known_totals
 from kitaru.observing.claude_turns import Conversation, Turn
 
 _conversations: WeakKeyDictionary[Any, Conversation] = WeakKeyDictionary()
@@ -41,7 +42,7 @@ def _wrap(query: Any) -> None:
     @functools.wraps(start)
     async def observed_start(self: Any, *args: Any, **kwargs: Any) -> Any:
         if not tracking.is_tracked():
-            _conversations[self] = Conversation(resumed=_resumed(self))
+            _conversations[self] = Conversation(_resumed(self), known_totals.get())
             tracking.check_budget(tracking.current_checkpoint())
             _hear_prompts(self.transport, _conversations[self])
         return await start(self, *args, **kwargs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from kitaru import tracking
@@ -30,9 +31,9 @@ class Conversation:
     what they have grown by.
     """
 
-    def __init__(self, resumed: str | None) -> None:
+    def __init__(self, resumed: str | None, known: Mapping[str, Json] | None) -> None:
         self._resumed = resumed
-        self._totals: Totals | None = None if resumed is not None else {}
+        self._totals: Totals | None = {} if resumed is None else None if known is None else dict(known)
         self._prompts: list[Any] = []
         self._since: float | None = None
         self._turn: Turn | None = None

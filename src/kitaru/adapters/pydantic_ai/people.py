@@ -12,7 +12,7 @@ from pydantic_ai.exceptions import CallDeferred
 from pydantic_ai.messages import ToolCallPart, ToolReturn
 from pydantic_ai.tools import DeferredToolRequests, DeferredToolResults, ToolApproved, ToolDenied
 
-from kitaru.adapters.turns import Approval, Question, approval_of
+from kitaru.adapters.turns import Question, approval_of, approval_question
 from kitaru.errors import KitaruUsageError
 
 __all__ = ["hitl_tool", "questions_of", "results_of"]
@@ -104,8 +104,8 @@ def _call_question(call: ToolCallPart, requests: DeferredToolRequests) -> Questi
 
 
 def _approval_question(call: ToolCallPart, requests: DeferredToolRequests) -> Question:
-    question = f"May the agent call {call.tool_name}({_shown(call)})?"
-    return Question(call.tool_name, question, bool | Approval, _metadata(call, requests))
+    said = requests.metadata.get(call.tool_call_id)
+    return approval_question(call.tool_name, call.args_as_dict(), call.tool_call_id, said)
 
 
 def _shown(call: ToolCallPart) -> str:
