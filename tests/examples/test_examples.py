@@ -45,6 +45,12 @@ EXPECTED = {
     ],
     "children": ["durable"],
     "effects": ["refunding charge-7", "asking the bank", "receipt for charge-7", "1 refund in the books"],
+    "agent_with_people": [
+        "In which tone?",
+        "May the agent call publish(text='A warm letter.')?",
+        "It is published.",
+        "[('writer', 1), ('writer', 1), ('writer', 1)]",
+    ],
     "testing_flows": ['26 deaths at 13 commits, always "published a text about tea"'],
 }
 

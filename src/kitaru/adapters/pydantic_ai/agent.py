@@ -53,8 +53,7 @@ class KitaruAgent(WrapperAgent[DepsT, OutputT]):
     Example:
         >>> from pydantic_ai import Agent
         >>> agent = KitaruAgent(Agent("test", name="researcher"))
-        >>> agent.run_sync("Hello?").output
-        'success (no tool calls)'
+        >>> # in a flow: agent.run_sync("What is new?").output
     """
 
     def __init__(
