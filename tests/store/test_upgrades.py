@@ -50,10 +50,16 @@ def test_the_newest_revision_is_the_version() -> None:
 def test_alembic_sees_no_difference(oldest: str) -> None:
     open_store(oldest).close()
     with connect(oldest) as connection:
-        context = MigrationContext.configure(connection, opts={"version_table": "schema_version"})
+        # The full-text index is each database's own, and made of tables that no model describes.
+        options = {
+            "version_table": "schema_version",
+            "include_name": lambda name, _kind, _parents: not str(name).startswith("memory_text"),
+        }
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
         assert version(connection) == VERSION
-        assert set(inspect(connection).get_table_names()) == TABLES
+        found = inspect(connection).get_table_names()
+        assert {name for name in found if not name.startswith("memory_text_")} == TABLES
 
 
 def test_a_failed_upgrade_changes_nothing_and_is_resumed(oldest: str, clock: Clock) -> None:

@@ -136,7 +136,7 @@ class _Patient:
         found = getattr(self._storage, name)
         if not callable(found):
             # Parts of a store that are made on first use; all else is plain data.
-            return self._patience.before(found) if name in ("reads", "registry") else found
+            return self._patience.before(found) if name in ("memory", "reads", "registry") else found
         repeat, once = self._patience.repeat, name in _ONCE
 
         def patient(*arguments: Any, **named: Any) -> Any:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from kitaru.store.schema import VERSION, schema_file
-from kitaru.store.tables import metadata
+from kitaru.store.tables import SEARCH, metadata
 
 
 def schema_sql(dialect: str) -> str:
@@ -20,6 +20,7 @@ def schema_sql(dialect: str) -> str:
         statements.append(str(CreateTable(table).compile(dialect=target)))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         statements += [str(CreateIndex(index).compile(dialect=target)) for index in indexes]
+    statements += SEARCH[dialect]
     statements.append(f"INSERT INTO schema_version (version_num) VALUES ('{VERSION}')")
     lines = [line.rstrip() for statement in statements for line in f"{statement.strip()};\n".splitlines()]
     return "-- Generated from tables.py by `python -m kitaru.store.generate`.\n" + "\n".join(lines) + "\n"

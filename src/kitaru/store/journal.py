@@ -39,6 +39,7 @@ from kitaru.store.rows import (
 )
 
 if TYPE_CHECKING:
+    from kitaru.store.memory import SqlMemory
     from kitaru.store.reads import SqlReads
     from kitaru.store.registry import SqlRegistry
 
@@ -51,6 +52,7 @@ class SqlJournal:
         self._database = database
         self._reads: SqlReads | None = None
         self._registry: SqlRegistry | None = None
+        self._memory: SqlMemory | None = None
 
     @property
     def reads(self) -> SqlReads:
@@ -60,6 +62,15 @@ class SqlJournal:
 
             self._reads = SqlReads(self._database)
         return self._reads
+
+    @property
+    def memory(self) -> SqlMemory:
+        """See ``Store``."""
+        if self._memory is None:
+            from kitaru.store.memory import SqlMemory
+
+            self._memory = SqlMemory(self._database)
+        return self._memory
 
     @property
     def registry(self) -> SqlRegistry:

@@ -12,6 +12,7 @@ from sqlalchemy.sql.selectable import SelectBase
 from kitaru.errors import KitaruUsageError
 from kitaru.store.database import Database, Rows, Transaction
 from kitaru.store.leases import locked
+from kitaru.store.memory_upkeep import drop_unread
 from kitaru.store.records import (
     ArtifactRecord,
     CallRecord,
@@ -44,7 +45,18 @@ from kitaru.store.rows import (
     to_wait,
 )
 from kitaru.store.spending import UNUSED, family_query, usage_query, usage_row
-from kitaru.store.tables import artifacts, calls, executions, links, logs, metadata, starts, subcalls, waits
+from kitaru.store.tables import (
+    artifacts,
+    calls,
+    executions,
+    links,
+    logs,
+    memory_versions,
+    metadata,
+    starts,
+    subcalls,
+    waits,
+)
 
 GROUPS = ("flow", "model", "status", "day", "stack")
 UNFINISHED = (Status.RUNNING, Status.WAITING)
@@ -271,7 +283,9 @@ class SqlReads:
     def purge(self, exec_ids: Sequence[str]) -> int:
         """See ``ReadStore``."""
         tables = [
-            table for table in metadata.sorted_tables if "exec_id" in table.c and table is not executions
+            table
+            for table in metadata.sorted_tables
+            if "exec_id" in table.c and table not in (executions, memory_versions)
         ]
 
         def delete_finished(transaction: Transaction) -> int:
@@ -281,6 +295,7 @@ class SqlReads:
             for exec_id in ended:
                 for table in (*tables, executions):
                     self._run(transaction, delete(table).where(table.c.exec_id == exec_id))
+            drop_unread(transaction)
             return len(ended)
 
         return self._database.write(delete_finished) if exec_ids else 0

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from kitaru.errors import KitaruBackendError
 
-VERSION = "0003"
+VERSION = "0004"
 """The newest revision in ``migrations/versions``. Revisions are numbered, so that they compare as text."""
 
 TABLES = frozenset(
@@ -18,6 +18,11 @@ TABLES = frozenset(
         "attempts",
         "intents",
         "links",
+        "memory_audit",
+        "memory_keys",
+        "memory_scopes",
+        "memory_text",
+        "memory_versions",
         "models",
         "secrets",
         "subcalls",

@@ -132,6 +132,54 @@ CREATE TABLE logs (
 	PRIMARY KEY (log_id)
 );
 CREATE INDEX logs_by_execution ON logs (exec_id, log_id);
+CREATE TABLE memory_audit (
+	audit_id INTEGER NOT NULL,
+	operation TEXT NOT NULL,
+	scope_type TEXT NOT NULL,
+	scope TEXT NOT NULL,
+	info TEXT NOT NULL,
+	created_at DOUBLE NOT NULL,
+	PRIMARY KEY (audit_id)
+);
+CREATE INDEX memory_audit_by_scope ON memory_audit (scope_type, scope, audit_id);
+CREATE TABLE memory_keys (
+	key_id INTEGER NOT NULL,
+	scope_id BIGINT NOT NULL,
+	name TEXT NOT NULL,
+	version BIGINT NOT NULL,
+	deleted BOOLEAN NOT NULL,
+	PRIMARY KEY (key_id),
+	UNIQUE (scope_id, name)
+);
+CREATE TABLE memory_scopes (
+	scope_id INTEGER NOT NULL,
+	scope_type TEXT NOT NULL,
+	scope TEXT NOT NULL,
+	seq BIGINT NOT NULL,
+	PRIMARY KEY (scope_id),
+	UNIQUE (scope_type, scope)
+);
+CREATE TABLE memory_versions (
+	key_id BIGINT NOT NULL,
+	version BIGINT NOT NULL,
+	seq BIGINT NOT NULL,
+	digest TEXT,
+	codec TEXT,
+	size BIGINT,
+	type TEXT,
+	media_type TEXT,
+	data BLOB,
+	preview TEXT,
+	location TEXT,
+	exec_id TEXT,
+	call_id TEXT,
+	flow_id TEXT,
+	flow_name TEXT,
+	created_at DOUBLE NOT NULL,
+	purged BOOLEAN DEFAULT 0 NOT NULL,
+	PRIMARY KEY (key_id, version)
+);
+CREATE INDEX memory_by_execution ON memory_versions (exec_id) WHERE exec_id IS NOT NULL;
 CREATE TABLE models (
 	alias TEXT NOT NULL,
 	model TEXT NOT NULL,
@@ -214,4 +262,5 @@ CREATE TABLE waits (
 );
 CREATE INDEX waits_on_children ON waits (child_exec_id) WHERE child_exec_id IS NOT NULL;
 CREATE INDEX waits_open ON waits (created_at) WHERE status = 'pending' AND kind = 'input';
-INSERT INTO schema_version (version_num) VALUES ('0003');
+CREATE VIRTUAL TABLE memory_text USING fts5(body);
+INSERT INTO schema_version (version_num) VALUES ('0004');

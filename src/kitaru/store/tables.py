@@ -257,6 +257,65 @@ secrets = Table(
     Column("updated_at", Double[float](), nullable=False),
 )
 
+memory_scopes = Table(
+    "memory_scopes",
+    metadata,
+    Column("scope_id", RowId, Identity(), primary_key=True),
+    Column("scope_type", Text(), nullable=False),
+    Column("scope", Text(), nullable=False),
+    # Counts the writes, so that all of a scope have one order.
+    Column("seq", BigInteger(), nullable=False),
+    UniqueConstraint("scope_type", "scope"),
+)
+
+memory_keys = Table(
+    "memory_keys",
+    metadata,
+    Column("key_id", RowId, Identity(), primary_key=True),
+    Column("scope_id", BigInteger(), nullable=False),
+    Column("name", Text(), nullable=False),
+    Column("version", BigInteger(), nullable=False),
+    Column("deleted", Boolean(), nullable=False),
+    UniqueConstraint("scope_id", "name"),
+)
+
+memory_versions = Table(
+    "memory_versions",
+    metadata,
+    Column("key_id", BigInteger(), nullable=False),
+    Column("version", BigInteger(), nullable=False),
+    Column("seq", BigInteger(), nullable=False),
+    *_payload(""),
+    Column("exec_id", Text()),
+    Column("call_id", Text()),
+    Column("flow_id", Text()),
+    Column("flow_name", Text()),
+    Column("created_at", Double[float](), nullable=False),
+    # Out of every list, and kept while an execution refers to it.
+    Column("purged", Boolean(), nullable=False, server_default=false()),
+    PrimaryKeyConstraint("key_id", "version"),
+)
+
+memory_audit = Table(
+    "memory_audit",
+    metadata,
+    Column("audit_id", RowId, Identity(), primary_key=True),
+    Column("operation", Text(), nullable=False),
+    Column("scope_type", Text(), nullable=False),
+    Column("scope", Text(), nullable=False),
+    Column("info", Text(), nullable=False),
+    Column("created_at", Double[float](), nullable=False),
+)
+
+SEARCH = {
+    "sqlite": ("CREATE VIRTUAL TABLE memory_text USING fts5(body)",),
+    "postgres": (
+        "CREATE TABLE memory_text (rowid BIGINT PRIMARY KEY, body TSVECTOR NOT NULL)",
+        "CREATE INDEX memory_text_body ON memory_text USING gin (body)",
+    ),
+}
+"""The text of the current versions under their keys' ids, by each database's own full-text search."""
+
 schema_version = Table("schema_version", metadata, Column("version_num", Text(), primary_key=True))
 
 Index("executions_by_time", executions.c.created_at, executions.c.exec_id)
@@ -280,5 +339,7 @@ _partial("executions_due", executions.c.wake_at, where="wake_at IS NOT NULL")
 _partial("calls_by_cache_key", calls.c.cache_key, where="cache_key IS NOT NULL")
 _partial("waits_on_children", waits.c.child_exec_id, where="child_exec_id IS NOT NULL")
 _partial("waits_open", waits.c.created_at, where="status = 'pending' AND kind = 'input'")
+_partial("memory_by_execution", memory_versions.c.exec_id, where="exec_id IS NOT NULL")
+Index("memory_audit_by_scope", memory_audit.c.scope_type, memory_audit.c.scope, memory_audit.c.audit_id)
 Index("links_by_source", links.c.source_exec_id)
 Index("logs_by_execution", logs.c.exec_id, logs.c.log_id)
