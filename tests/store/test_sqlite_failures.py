@@ -110,7 +110,7 @@ from tests.store.making import append, call, held
 store = open_store(sys.argv[1])
 held(store)
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, hard))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_600_000, hard))
 seq = 0
 try:
     while True:

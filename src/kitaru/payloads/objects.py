@@ -80,6 +80,7 @@ def open_object_storage(url: str) -> ObjectStorage:
         KitaruUsageError: the URL says no storage that exists.
 
     Example:
+        >>> from kitaru.payloads import digest_of
         >>> storage = open_object_storage("memory://")
         >>> digest = digest_of("bytes", b"a report")
         >>> storage.put(digest, b"a report")
