@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kitaru import aio, errors, testing
+    from kitaru import aio, errors, memory, testing
     from kitaru.artifacts import load, log, progress, save
     from kitaru.checkpoints import Checkpoint, checkpoint
     from kitaru.client import AsyncKitaruClient, KitaruClient
@@ -89,7 +89,7 @@ _EXPORTS = {
     "kitaru.waits": ("sleep", "sleep_until", "wait"),
 }
 _HOME = {name: module for module, names in _EXPORTS.items() for name in names}
-_MODULES = ("aio", "errors", "testing")
+_MODULES = ("aio", "errors", "memory", "testing")
 
 __all__ = [
     "AsyncKitaruClient",
@@ -132,6 +132,7 @@ __all__ = [
     "llm",
     "load",
     "log",
+    "memory",
     "now",
     "progress",
     "random",

@@ -1,7 +1,8 @@
-"""Awaitable twins of ``wait``, ``sleep`` and ``llm``, for flows written with ``async def``."""
+"""Awaitable twins of ``wait``, ``sleep``, ``llm`` and ``memory``, for flows written with ``async def``."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Coroutine
 from typing import Any, TypeVar, overload
 
@@ -11,7 +12,7 @@ from kitaru.engine.waiting import Pending
 from kitaru.errors import KitaruUsageError
 from kitaru.waits import Question, Seconds, flow_scope, pending_question, pending_timer, seconds_of
 
-__all__ = ["llm", "sleep", "wait"]
+__all__ = ["llm", "memory", "sleep", "wait"]
 
 T = TypeVar("T")
 
@@ -151,3 +152,23 @@ def llm(
         return await run_awaiting(answer(ask, current_scope.get()))
 
     return scope.run.call(spec_of(ask.name, body, is_async=True), recorded_inputs(ask), {}, None)
+
+
+class _Memory:
+    """``kitaru.memory`` with its functions awaited. Each is one short read or commit of the database."""
+
+    def __getattr__(self, name: str) -> Any:
+        from kitaru import memory as module
+
+        if name not in ("as_of", "configure", "delete", "get", "history", "list", "search", "set"):
+            raise AttributeError(f"kitaru.aio.memory has no {name!r}")
+        function = getattr(module, name)
+
+        @functools.wraps(function)
+        async def twin(*args: Any, **kwargs: Any) -> Any:
+            return function(*args, **kwargs)
+
+        return twin
+
+
+memory = _Memory()

@@ -88,7 +88,15 @@ class KitaruStateError(KitaruError):
 
 
 class KitaruConflictError(KitaruStateError):
-    """A compare-and-set found another version than the one expected."""
+    """A compare-and-set found another version than the one expected.
+
+    Attributes:
+        current_version: the version that it found; 0 where the key was never written.
+    """
+
+    def __init__(self, message: str, current_version: int = 0) -> None:
+        super().__init__(message)
+        self.current_version = current_version
 
 
 class KitaruRuntimeError(KitaruError):

@@ -134,13 +134,15 @@ class Flow(Generic[P, R]):
             overrides: ``{"checkpoint.<name>": output, "wait.<name>": answer, "input.<parameter>": value}``.
             effects: what effects do that would run again. ``"recorded"``, the default: they answer from the record
                 where inputs are equal, else a person is asked; ``"ask"``: a person is asked; ``"live"``: they run.
-            memory: ``"as_of"``, the default.
+            memory: what reads of memory that run again see. ``"as_of"``, the default: what the original could see, with
+                the replay's own writes, which go to a scope of its own; ``"live"``: what there is now, to which it
+                writes too.
             **new_inputs: flow arguments to change.
 
         Raises:
             KitaruStateError: for an unknown execution, or a selector that means no call or several.
         """
-        plan_effects = check_replay_options(effects, memory)
+        plan_effects, plan_memory = check_replay_options(effects, memory)
         if loading():
             return cast("FlowHandle[R]", InertHandle(backend(), _target, next(_launches)))
         if current_scope.get() is not None:
@@ -157,6 +159,7 @@ class Flow(Generic[P, R]):
             overrides,
             new_inputs,
             plan_effects,
+            plan_memory,
         )
         if new.flow_name != self.name:
             raise KitaruStateError(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, cast, get_args
 
-from kitaru.engine.replay import Effects, Mode, ReplayPlan
+from kitaru.engine.replay import Effects, Memory, Mode, ReplayPlan
 from kitaru.engine.vault import Vault
-from kitaru.errors import KitaruFeatureNotAvailableError, KitaruStateError, KitaruUsageError
+from kitaru.errors import KitaruStateError, KitaruUsageError
 from kitaru.store.protocol import Store
 from kitaru.store.records import Blob, CallKind, CallRecord, ExecutionRecord, JsonDict, NewExecution
 
@@ -116,13 +116,14 @@ def new_replay(
     overrides: dict[str, Any] | None,
     new_inputs: dict[str, Any],
     effects: Effects = "recorded",
+    memory: Memory = "as_of",
 ) -> NewExecution:
     """The execution that repeats ``exec_id``, ready to be created."""
     original = store.execution(exec_id)
     plan, inputs, blobs = plan_replay(store, vault, original, from_, overrides, new_inputs)
     # Aliases of models are those of its own first model call.
     spec = {key: value for key, value in original.spec.items() if key != "models"}
-    spec["replay"] = replace(plan, effects=effects).to_json()
+    spec["replay"] = replace(plan, effects=effects, memory=memory).to_json()
     return NewExecution(
         new_id,
         original.flow_name,
@@ -135,15 +136,14 @@ def new_replay(
     )
 
 
-def check_replay_options(effects: str | None, memory: str | None) -> Effects:
-    """The way a replay answers effects; refuses what is unknown.
+def check_replay_options(effects: str | None, memory: str | None) -> tuple[Effects, Memory]:
+    """How a replay answers effects, and which memory it sees.
 
     Raises:
-        KitaruUsageError: for another ``effects`` than those of ``ReplayPlan``.
-        KitaruFeatureNotAvailableError: for ``memory="live"``.
+        KitaruUsageError: for anything else than ``ReplayPlan`` knows.
     """
-    if memory not in (None, "as_of"):
-        raise KitaruFeatureNotAvailableError('Only memory="as_of", the default, is available; leave it out.')
+    if memory not in (None, *get_args(Memory)):
+        raise KitaruUsageError(f'memory takes "as_of" or "live", not {memory!r}.')
     if effects not in (None, *get_args(Effects)):
         raise KitaruUsageError(f'effects takes "recorded", "ask" or "live", not {effects!r}.')
-    return cast("Effects", effects or "recorded")
+    return cast("Effects", effects or "recorded"), cast("Memory", memory or "as_of")

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from kitaru.store.memory_records import Conflict, Journalled, MemoryWrite, Scope, VersionRecord
+from kitaru.store.memory_upkeep import source_of, version_of
 from kitaru.store.protocol import Fenced, Store
 from kitaru.store.records import Append, Blob, CallRecord, LinkRecord
 from tests.store.conftest import OpenStore
@@ -172,7 +173,9 @@ def test_purging_keeps_numbers_and_what_was_read(store: Store) -> None:
     epoch = held(store).epoch
     for value in "1234":
         put(store, "a", value)
-    link = LinkRecord("read#1", "memory", "", "memory/namespace/team/a@2")
+    source = source_of(HERE, "a", 2)
+    assert version_of(source) == (HERE, "a", 2)
+    link = LinkRecord("read#1", "memory", source, source)
     append(store, call(1, "read#1"), epoch=epoch, links=[link])
     done = store.memory.purge(HERE, "a", keep=1)
     assert (done.deleted, done.kept, done.keys) == (2, 1, 1)

@@ -164,6 +164,10 @@ def replay(
         str | None,
         typer.Option(help="What effects do that would run again: recorded (default), ask or live."),
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(help="Which memory it sees: as_of the original (default), or live."),
+    ] = None,
     wait: Wait = False,
     form: Output = Form.TEXT,
 ) -> None:
@@ -173,7 +177,7 @@ def replay(
     """
     inputs = output.parsed(args, "--args")
     changed = output.parsed(overrides, "--overrides")
-    execution = KitaruClient().executions.replay(exec_id, from_, changed, effects, **inputs)
+    execution = KitaruClient().executions.replay(exec_id, from_, changed, effects, memory, **inputs)
     _launched("executions replay", form, execution, wait)
 
 

@@ -57,6 +57,9 @@ class Artifacts:
         Raises:
             KitaruStateError: when there is none.
         """
+        remembered = mapping.memory_artifact(self._backend, artifact_id)
+        if remembered is not None:
+            return remembered
         exec_id = artifact_id.partition("/")[0]
         execution = mapping.execution(self._backend, self._backend.store.execution(exec_id))
         place = Place.of(artifact_id)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from kitaru.client.artifacts import Artifacts
 from kitaru.client.executions import Executions
+from kitaru.client.memories import Memories
 from kitaru.client.models import Models
 from kitaru.client.secrets import Secrets
 from kitaru.client.synchronous import KitaruClient
@@ -47,6 +48,8 @@ class AsyncKitaruClient:
     Attributes:
         executions: list, get, answer, resume, retry, cancel, replay.
         artifacts: list, get, diff, lineage.
+        memories: get, set, delete, list, history, search, scopes, as_of, changes, purge, purge_scope, compact,
+            compaction_log.
         models: register, list, get, delete.
         secrets: set, create, list, get, delete.
 
@@ -69,6 +72,11 @@ class AsyncKitaruClient:
     def artifacts(self) -> Any:
         """Artifacts."""
         return _Awaitable(Artifacts, lambda: self._client.artifacts)
+
+    @property
+    def memories(self) -> Any:
+        """Versioned memory."""
+        return _Awaitable(Memories, lambda: self._client.memories)
 
     @property
     def models(self) -> Any:

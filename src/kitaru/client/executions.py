@@ -209,11 +209,19 @@ class Executions(Reading):
             KitaruUsageError: for an unknown override or input.
         """
         self._refuse_in_flow()
-        plan_effects = check_replay_options(effects, memory)
+        plan_effects, plan_memory = check_replay_options(effects, memory)
         backend = self._backend
         local.check(backend.store.execution(exec_id))
         new = new_replay(
-            backend.store, backend.vault, exec_id, new_exec_id(), from_, overrides, inputs, plan_effects
+            backend.store,
+            backend.vault,
+            exec_id,
+            new_exec_id(),
+            from_,
+            overrides,
+            inputs,
+            plan_effects,
+            plan_memory,
         )
         self._launch(backend.store.create(new).execution)
         return self.get(new.exec_id)

@@ -7,9 +7,11 @@ from typing import Literal
 
 from kitaru.backend import Backend
 from kitaru.client import mapping
-from kitaru.client.origins import Origins
+from kitaru.client.origins import Origins, memory_edge
 from kitaru.errors import KitaruStateError, KitaruUsageError
 from kitaru.models import ArtifactRef, Lineage, LineageEdge
+from kitaru.store.memory_records import Scope
+from kitaru.store.memory_upkeep import version_of
 
 Direction = Literal["up", "down"]
 
@@ -22,8 +24,9 @@ def trace(backend: Backend, artifact_id: str, direction: str, depth: int | None)
         raise KitaruUsageError(f"depth counts the edges to follow: 1 or more, not {depth}.")
     walk = _Walk(backend, direction)
     exec_id = artifact_id.partition("/")[0]
-    backend.store.status(exec_id)
     root = walk.ref(artifact_id)
+    if root is None:
+        backend.store.status(exec_id)
     if root is None:
         raise KitaruStateError(
             f"Execution {exec_id} has no artifact {artifact_id!r}. `kitaru artifacts list {exec_id}` lists them."
@@ -68,10 +71,15 @@ class _Walk:
         return self._parts[exec_id]
 
     def ref(self, artifact_id: str) -> ArtifactRef | None:
+        if version_of(artifact_id) is not None:
+            return mapping.memory_artifact(self._backend, artifact_id)
         part = self._part(artifact_id.partition("/")[0])
         return None if part is None else part.origins.ref(artifact_id)
 
     def edges(self, artifact_id: str) -> list[LineageEdge]:
+        named = version_of(artifact_id)
+        if named is not None:
+            return self._memory_edges(artifact_id, *named)
         exec_id = artifact_id.partition("/")[0]
         part = self._part(exec_id)
         assert part is not None
@@ -86,6 +94,22 @@ class _Walk:
             if relative is not None:
                 found += [edge for edge in relative.out_of.get(artifact_id, []) if edge not in found]
         return found
+
+    def _memory_edges(self, artifact_id: str, scope: Scope, key: str, version: int) -> list[LineageEdge]:
+        store = self._backend.store
+        if self._direction == "up":
+            found = store.memory.read(scope, key, version=version).version
+            return [memory_edge(found)] if found is not None and found.exec_id is not None else []
+        return [
+            LineageEdge(
+                source=artifact_id,
+                target=f"{taker}/{link.call_id}/output",
+                kind="memory",
+                inferred=False,
+                via=link.call_id,
+            )
+            for taker, link in store.reads.links_to(artifact_id)
+        ]
 
 
 class _Part:

@@ -19,6 +19,7 @@ from kitaru.models import (
 )
 from kitaru.payloads import preview_of
 from kitaru.redaction import redactor
+from kitaru.store.memory_upkeep import version_of
 from kitaru.store.records import (
     ArtifactRecord,
     AttemptRecord,
@@ -124,6 +125,18 @@ def saved_artifact(backend: Backend, exec_id: str, record: ArtifactRecord) -> Ar
     """A value that a checkpoint saved."""
     where = f"{exec_id}/{record.call_id}/saved/{record.ordinal}"
     return artifact(backend, exec_id, where, record.name, record.kind, record.call_id, record.payload, record)
+
+
+def memory_artifact(backend: Backend, artifact_id: str) -> ArtifactRef | None:
+    """A version of memory by its artifact's id; None where there is none, or it has no value."""
+    named = version_of(artifact_id)
+    if named is None:
+        return None
+    scope, key, version = named
+    found = backend.store.memory.read(scope, key, version=version).version
+    if found is None or found.payload is None:
+        return None
+    return artifact(backend, found.exec_id or "", artifact_id, key, "memory", found.call_id, found.payload)
 
 
 def inputs(backend: Backend, exec_id: str, record: CallRecord) -> dict[str, ArtifactRef]:

@@ -11,10 +11,23 @@ from kitaru.client import mapping
 from kitaru.client.places import Place
 from kitaru.models import ArtifactRef, LineageEdge
 from kitaru.payloads import decode
+from kitaru.store.memory_records import VersionRecord
+from kitaru.store.memory_upkeep import source_of
 from kitaru.store.records import ArtifactRecord, CallKind, CallRecord, ExecutionRecord, JsonDict, WaitKind
 
 SMALLEST = 64
 """Equal values of up to so many bytes may be equal by chance."""
+
+
+def memory_edge(version: VersionRecord) -> LineageEdge:
+    """From what a flow's call set to the version of memory that came of it."""
+    return LineageEdge(
+        source=f"{version.exec_id}/{version.call_id}/input/value",
+        target=source_of(version.scope, version.key, version.version),
+        kind="memory",
+        inferred=False,
+        via=version.call_id,
+    )
 
 
 class Origins:
@@ -117,6 +130,8 @@ class Origins:
             for item in self._saved.get(call.call_id, []):
                 yield from self.into(f"{self.exec_id}/{item.call_id}/saved/{item.ordinal}")
         yield from self.into(f"{self.exec_id}//result")
+        for version in self._backend.store.memory.written_by(self.exec_id):
+            yield memory_edge(version)
 
     def _output(self, source: str) -> str:
         """The artifact that a name in the journal stands for: a call's output, or ``input:topic``."""
@@ -171,7 +186,11 @@ class Origins:
             return [(f"{self._children[call.call_id]}//result", "child", False, via)]
         found += [(f"{where}/input/{name}", "call", False, via) for name in call.inputs or {}]
         found += [(self._output(source), "condition", True, via) for source in info.get("if", ())]
-        found += [(s, kind, False, via) for kind, s in self._links.get(call.call_id, []) if kind == "load"]
+        found += [
+            (s, kind, False, via)
+            for kind, s in self._links.get(call.call_id, [])
+            if kind in ("load", "memory")
+        ]
         return found
 
     def _into_result(self) -> list[tuple[str, str, bool, str | None]]:

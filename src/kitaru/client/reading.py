@@ -17,6 +17,7 @@ from kitaru.models import (
     Event,
     Execution,
     ExecutionDiff,
+    ExecutionMoment,
     ExecutionPage,
     LogEntry,
     PendingWait,
@@ -175,6 +176,16 @@ class Reading:
         """
         self._backend.store.status(exec_id)
         return following.events(self._backend.store, exec_id)
+
+    def at(self, exec_id: str, call: str) -> ExecutionMoment:
+        """What was known when a call began: memory, completed calls with their outputs, open questions, cost.
+
+        Raises:
+            KitaruStateError: for an unknown execution or call, or a name that several calls have.
+        """
+        from kitaru.client.moments import moment
+
+        return moment(self._backend, exec_id, call)
 
     def statistics(self, group_by: str = "flow") -> builtins.list[dict[str, Any]]:
         """Counts, mean durations (seconds), tokens and cost (US dollars) by ``flow``, ``status``, ``day`` (UTC) or

@@ -7,6 +7,7 @@ from functools import cached_property
 from kitaru.backend import Backend, backend
 from kitaru.client.artifacts import Artifacts
 from kitaru.client.executions import Executions
+from kitaru.client.memories import Memories
 from kitaru.client.models import Models
 from kitaru.client.secrets import Secrets
 from kitaru.secrets import know_all
@@ -18,6 +19,8 @@ class KitaruClient:
     Attributes:
         executions: list, get, answer, resume, retry, cancel, replay.
         artifacts: list, get, diff, lineage.
+        memories: get, set, delete, list, history, search, scopes, as_of, changes, purge, purge_scope, compact,
+            compaction_log.
         models: register, list, get, delete.
         secrets: set, create, list, get, delete.
 
@@ -41,6 +44,12 @@ class KitaruClient:
         """Artifacts."""
         know_all(self._backend)
         return Artifacts(self._backend)
+
+    @property
+    def memories(self) -> Memories:
+        """Versioned memory."""
+        know_all(self._backend)
+        return Memories(self._backend)
 
     @cached_property
     def models(self) -> Models:

@@ -139,7 +139,7 @@ def bind(
         # What ``bind`` would do, at a fifth of its cost: this is on the way of every checkpoint.
         copies: list[Any] = []
         for parameter, value in zip(spec.plain_parameters, args, strict=True):
-            inputs[parameter], copied = _input(value, vault, origins, blobs)
+            inputs[parameter], copied = input_form(value, vault, origins, blobs)
             copies.append(copied)
         return inputs, blobs, tuple(copies), kwargs
     try:
@@ -151,12 +151,13 @@ def bind(
         ) from error
     bound.apply_defaults()
     for parameter, value in bound.arguments.items():
-        inputs[parameter], copied = _input(value, vault, origins, blobs)
+        inputs[parameter], copied = input_form(value, vault, origins, blobs)
         bound.arguments[parameter] = copied
     return inputs, blobs, bound.args, bound.kwargs
 
 
-def _input(value: Any, vault: Vault, origins: Origins, blobs: list[Blob]) -> tuple[JsonDict, Any]:
+def input_form(value: Any, vault: Vault, origins: Origins, blobs: list[Blob]) -> tuple[JsonDict, Any]:
+    """An input as it stands in the journal, and a copy for the body; what is kept beside it goes to ``blobs``."""
     try:
         encoded = encode(value, allow_pickle=False)
     except KitaruUsageError:

@@ -145,6 +145,12 @@ class _DryRun(WaitingRun):
             raise self.stop()
         return draw()
 
+    def before_memory(self, call: Call, *, writes: bool) -> None:
+        """Nothing is written; what is read is read."""
+        self.note(call)
+        if writes:
+            raise self.stop()
+
     def try_suspend(self) -> bool:
         """The flow has come to waits that are open."""
         self.interrupt(DryEnd())

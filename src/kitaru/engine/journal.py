@@ -137,6 +137,14 @@ class Journal:
         if output is not None:
             self.origins.add(record.call_id, output.digest, output.size, output.type)
 
+    def next_seq(self) -> int:
+        """A sequence number for a call that is committed by other means than ``append``."""
+        with self._lock:
+            while not self._complete:
+                self._load_page()
+            self._last_seq += 1
+            return self._last_seq
+
     def append(
         self,
         calls: Sequence[CallRecord] = (),

@@ -11,6 +11,7 @@ from kitaru.store.records import CallKind, CallRecord, JsonDict, Payload, payloa
 
 Mode = Literal["before", "changed", "inputs"]
 Effects = Literal["recorded", "ask", "live"]
+Memory = Literal["as_of", "live"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class ReplayPlan:
         answers: wait name or call id -> the answer to use instead.
         effects: what an effect does that would run again: answer from the ``recorded`` one where inputs are equal, else
             ask; always ``ask``; or run ``live``.
+        memory: what reads of memory that run again see: the memory ``as_of`` the original, with the replay's own
+            writes, which go to scopes of their own; or the ``live`` one, to which it writes too.
     """
 
     original: str
@@ -34,6 +37,7 @@ class ReplayPlan:
     outputs: dict[str, JsonDict] = field(default_factory=dict[str, JsonDict])
     answers: dict[str, JsonDict] = field(default_factory=dict[str, JsonDict])
     effects: Effects = "recorded"
+    memory: Memory = "as_of"
 
     def to_json(self) -> JsonDict:
         """The form in the execution's spec."""
@@ -44,6 +48,7 @@ class ReplayPlan:
             "outputs": self.outputs,
             "answers": self.answers,
             "effects": self.effects,
+            "memory": self.memory,
         }
 
     @classmethod
@@ -56,6 +61,7 @@ class ReplayPlan:
             form["outputs"],
             form["answers"],
             form.get("effects", "recorded"),
+            form.get("memory", "as_of"),
         )
 
 

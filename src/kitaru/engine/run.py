@@ -8,6 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kitaru.engine import divergence
@@ -39,6 +40,7 @@ from kitaru.store.records import (
 
 if TYPE_CHECKING:
     from kitaru.engine.jobs import CallFuture
+    from kitaru.engine.memory import RunMemory
     from kitaru.engine.runner import Runner
     from kitaru.engine.waiting import Pending
 
@@ -102,6 +104,17 @@ class Run(ABC):
     @abstractmethod
     def block(self, ready: Callable[[], bool]) -> None:
         """Block the flow's thread until ``ready``; suspends when only questions are left."""
+
+    @cached_property
+    def memory(self) -> RunMemory:
+        """The memory as this execution sees it."""
+        from kitaru.engine.memory import RunMemory
+
+        return RunMemory(self)
+
+    def before_memory(self, call: Call, *, writes: bool) -> None:
+        """A read or write of memory that is not on record is about to be made."""
+        return
 
     # ---------------------------------------------------------------- signals
 

@@ -16,6 +16,15 @@ from kitaru.models.executions import (
     PreflightResult,
 )
 from kitaru.models.lineage import Lineage, LineageEdge
+from kitaru.models.memory import (
+    CompactionRecord,
+    CompactResult,
+    ExecutionMoment,
+    MemoryChange,
+    MemoryEntry,
+    MemoryScopeInfo,
+    PurgeResult,
+)
 from kitaru.models.registry import ModelAlias, Secret
 
 __all__ = [
@@ -24,9 +33,12 @@ __all__ = [
     "Attempt",
     "CallDiff",
     "CheckpointCall",
+    "CompactResult",
+    "CompactionRecord",
     "Event",
     "Execution",
     "ExecutionDiff",
+    "ExecutionMoment",
     "ExecutionPage",
     "ExecutionStatus",
     "Failure",
@@ -34,9 +46,13 @@ __all__ = [
     "LineageEdge",
     "LlmCall",
     "LogEntry",
+    "MemoryChange",
+    "MemoryEntry",
+    "MemoryScopeInfo",
     "ModelAlias",
     "PendingWait",
     "PreflightResult",
+    "PurgeResult",
     "RunningCall",
     "Secret",
     "ToolCall",

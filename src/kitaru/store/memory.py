@@ -176,8 +176,8 @@ class SqlMemory:
         which, bound = _which(None, upto)
         there = "" if deleted else "AND v.digest IS NOT NULL "
         return self._versions(
-            f"{_SLIM}WHERE {_IN_SCOPE}AND k.name > ? AND substr(k.name, 1, CAST(? AS INTEGER)) = ? AND NOT v.purged {there}AND {which}"
-            "ORDER BY k.name LIMIT ?",
+            f"{_SLIM}WHERE {_IN_SCOPE}AND k.name > ? AND substr(k.name, 1, CAST(? AS INTEGER)) = ? "
+            f"AND NOT v.purged {there}AND {which}ORDER BY k.name LIMIT ?",
             *scope,
             after,
             len(prefix),

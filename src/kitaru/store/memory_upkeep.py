@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote, unquote
+
 from kitaru.store.database import Transaction
 from kitaru.store.memory_records import Purged, Scope
 
@@ -13,7 +15,7 @@ _KEYS = (
     "ON s.scope_id = k.scope_id WHERE s.scope_type = ? AND s.scope = ?"
 )
 _OLDER = "SELECT version FROM memory_versions WHERE key_id = ? AND NOT purged AND version <= ? ORDER BY version DESC"
-_READ_BY = "SELECT 1 FROM links WHERE source_exec_id = '' AND kind = 'memory' AND source = ? LIMIT 1"
+_READ_BY = "SELECT 1 FROM links WHERE source_exec_id = ? LIMIT 1"
 _HIDE = "UPDATE memory_versions SET purged = TRUE WHERE key_id = ? AND version = ?"
 _DELETE = "DELETE FROM memory_versions WHERE key_id = ? AND version = ?"
 _DROP_TEXT = "DELETE FROM memory_text WHERE rowid = ?"
@@ -25,8 +27,17 @@ _HIDDEN = (
 
 
 def source_of(scope: Scope, key: str, version: int) -> str:
-    """What a link to a version names: also its artifact's id."""
-    return f"memory/{scope.kind}/{scope.name}/{key}@{version}"
+    """What a link to a version names, as its source and as what it is of: also its artifact's id."""
+    return f"memory/{scope.kind}/{quote(scope.name, safe='~')}/{key}@{version}"
+
+
+def version_of(source: str) -> tuple[Scope, str, int] | None:
+    """Scope, key and version that ``source_of`` named; None for anything else."""
+    named, _, version = source.rpartition("@")
+    parts = named.split("/", 3)
+    if len(parts) != 4 or parts[0] != "memory" or not version.isdecimal():
+        return None
+    return Scope(parts[1], unquote(parts[2])), parts[3], int(version)
 
 
 def purge(tx: Transaction, scope: Scope, key: str | None, keep: int, *, include_deleted: bool) -> Purged:

@@ -45,6 +45,7 @@ class CallKind(StrEnum):
     CHILD_RESULT = "child_result"
     LOG = "log"
     LOAD = "load"
+    MEMORY = "memory"
 
 
 class WaitKind(StrEnum):
