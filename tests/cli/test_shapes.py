@@ -37,6 +37,9 @@ def keys_of(told: str) -> set[str]:
         told = re.search(r"An execution has: (.*?)\.\n", PAGE, re.DOTALL).group(1)  # type: ignore[union-attr]
     if told == "an artifact":
         told = re.search(r"An artifact has: (.*?)\.\n", PAGE, re.DOTALL).group(1)  # type: ignore[union-attr]
+    if told.startswith("a memory entry"):
+        entry = re.search(r"A memory entry has: (.*?)\.\n", PAGE, re.DOTALL).group(1)  # type: ignore[union-attr]
+        told = told.replace("a memory entry", entry)
     return {key.strip() for key in told.split(",") if key.strip()}
 
 
@@ -61,12 +64,20 @@ def asked(python: Python, command: str, *arguments: str, code: int = 0) -> Any:
     return things[0]
 
 
+def python_execution(python: Python, flow: str) -> str:
+    """The newest execution of a flow; it remembers something of the flow's own."""
+    found = json.loads(python.kitaru("executions", "list", "--flow", flow, "-o", "json").stdout)["items"][0]
+    remember = ("memory", "set", "k", "1", "--scope", found["exec_id"], "--scope-type", "execution")
+    assert python.kitaru(*remember).returncode == 0
+    return found["exec_id"]
+
+
 SHAPES: dict[str, tuple[str, str]] = {}
 
 
 def test_every_answer_is_as_documented(python: Python) -> None:
     SHAPES.update({command: (form, told) for command, form, told in ROW.findall(PAGE)})
-    assert len(SHAPES) == 30
+    assert len(SHAPES) == 42
     python.script(SCRIPT, "flows.py")
     asked(python, "status")
     asked(python, "info")
@@ -82,6 +93,20 @@ def test_every_answer_is_as_documented(python: Python) -> None:
     asked(python, "artifacts diff", artifact, artifact)
     asked(python, "artifacts lineage", artifact)
     asked(python, "executions statistics")
+    team = ("--scope", "team")
+    asked(python, "memory set", "notes", '"green tea"', *team)
+    asked(python, "memory get", "notes", *team)
+    asked(python, "memory list", *team)
+    asked(python, "memory history", "notes", *team)
+    asked(python, "memory search", "tea")
+    asked(python, "memory scopes")
+    python.environment["KITARU_LLM_MOCK_RESPONSE"] = "Tea."
+    asked(python, "memory compact", "notes", *team)
+    asked(python, "memory as-of", python_execution(python, "memory-compaction"))
+    asked(python, "memory compaction-log")
+    asked(python, "memory delete", "notes", *team)
+    asked(python, "memory purge", "notes", *team, "--keep", "1")
+    asked(python, "memory purge-scope", *team, "--include-deleted")
     asked(python, "model register", "fast", "--model", "google/gemini-2.5-flash")
     asked(python, "model list")
     asked(python, "model delete", "fast")

@@ -51,7 +51,7 @@ def test_each_export_is_there(name: str) -> None:
 def test_no_module_takes_the_name_of_a_function() -> None:
     # Importing one would put it in the function's place: `import kitaru.llm` makes `kitaru.llm` a module.
     modules = {module.name for module in pkgutil.iter_modules(kitaru.__path__)}
-    assert modules & set(kitaru.__all__) == {"aio", "errors", "testing"}
+    assert modules & set(kitaru.__all__) == {"aio", "errors", "memory", "testing"}
 
 
 def test_exports_are_sorted_once() -> None:

@@ -10,7 +10,7 @@ import typer
 
 from kitaru import __version__
 from kitaru.backend import distrust_data
-from kitaru.cli import artifacts, executions, models, project, running, secrets, steering
+from kitaru.cli import artifacts, executions, memory, models, project, running, secrets, steering
 from kitaru.errors import KitaruError, KitaruUsageError
 from kitaru.redaction import redactor
 
@@ -49,6 +49,7 @@ executions.register(group)
 steering.register(group)
 app.add_typer(group, name="executions")
 artifacts.register(app)
+memory.register(app)
 models.register(app)
 secrets.register(app)
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kitaru.cli import output, views
+from kitaru.cli import memory_views, output, views
 from kitaru.cli.output import Form, Output
 from kitaru.client import KitaruClient
 from kitaru.models import ExecutionStatus, LogEntry
@@ -40,12 +40,22 @@ def list_executions(
     output.many("executions list", form, page, lambda: views.executions(page), cursor=page.cursor)
 
 
-def get(exec_id: ExecId, form: Output = Form.TEXT) -> None:
+def get(
+    exec_id: ExecId,
+    at: Annotated[
+        str | None, typer.Option(help="Show what was known when this call began (its id, or a name).")
+    ] = None,
+    form: Output = Form.TEXT,
+) -> None:
     """Show an execution: its calls, what it waits for, why it failed.
 
-    Example: kitaru executions get kr-0123456789abcdef
+    Example: kitaru executions get kr-0123456789abcdef --at decide
     """
     client = KitaruClient()
+    if at is not None:
+        moment = client.executions.at(exec_id, at)
+        output.one("executions get", form, moment, lambda: memory_views.moment(moment))
+        return
     execution = client.executions.get(exec_id)
 
     def show() -> None:

@@ -125,7 +125,8 @@ def compare_artifacts(a: ArtifactRef, b: ArtifactRef) -> ArtifactDiff:
         return ArtifactDiff(a=a, b=b, kind="same")
     if PICKLE in (a.media_type, b.media_type):
         return ArtifactDiff(a=a, b=b, kind="bytes")
-    left, right = _loaded(a), _loaded(b)
+    # To compare what somebody wrote, none of their code has to run.
+    left, right = a.load(plain=True), b.load(plain=True)
     if isinstance(left, str) and isinstance(right, str):
         lines = difflib.unified_diff(
             left.splitlines(), right.splitlines(), a.artifact_id, b.artifact_id, n=CONTEXT_LINES, lineterm=""
@@ -135,13 +136,6 @@ def compare_artifacts(a: ArtifactRef, b: ArtifactRef) -> ArtifactDiff:
         return ArtifactDiff(a=a, b=b, kind="bytes")
     changes = _structural(left, right)
     return ArtifactDiff(a=a, b=b, kind="structure" if changes else "same", changes=changes)
-
-
-def _loaded(ref: ArtifactRef) -> Any:
-    """The value as plain data: to compare what somebody wrote, none of their code has to run."""
-    loader = ref._loader  # pyright: ignore[reportPrivateUsage]  # models know no backend: they hold a loader
-    assert loader is not None
-    return loader(plain=True)
 
 
 def _structural(left: Any, right: Any) -> list[ValueChange]:

@@ -15,11 +15,11 @@ from concurrent.futures import Future as ThreadFuture
 from dataclasses import dataclass, field
 from typing import Any
 
+from kitaru.engine.arguments import flow_inputs
 from kitaru.engine.async_attempts import execute_async
 from kitaru.engine.calls import Call, CallSpec, Outcome
 from kitaru.engine.jobs import CallFuture
 from kitaru.engine.loop import FlowLoop
-from kitaru.engine.run import flow_inputs
 from kitaru.engine.scope import Branch, FlowScope, current_scope
 from kitaru.engine.signals import BudgetExceeded, FlowSignal, Suspended
 from kitaru.engine.sync_flow import call_in_thread

@@ -12,10 +12,11 @@ from kitaru.engine.calls import Call, Outcome, input_form
 from kitaru.engine.replay import ReplayPlan
 from kitaru.engine.scope import Branch
 from kitaru.engine.signals import LeaseLost
+from kitaru.store.memory_protocol import MemoryStore
 from kitaru.store.memory_records import Conflict, Journalled, MemoryWrite, Scope, VersionRecord
 from kitaru.store.memory_upkeep import LINK, source_of
 from kitaru.store.memory_views import MemoryView, conflict_error
-from kitaru.store.protocol import Fenced, MemoryStore
+from kitaru.store.protocol import Fenced
 from kitaru.store.records import Append, Blob, CallKind, CallRecord, JsonDict, LinkRecord
 
 if TYPE_CHECKING:

@@ -392,15 +392,3 @@ class Run(ABC):
 def checkpoint_scope(run: Run, call: Call, attempt: int) -> CheckpointScope:
     """The scope of one attempt's body."""
     return CheckpointScope(run, call.call_id, call.name, attempt)
-
-
-def flow_inputs(run: Run) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The flow's arguments, decoded from its record."""
-    from inspect import signature
-
-    from kitaru.store.records import payload_from_json
-
-    bound = signature(run.code.function).bind_partial()
-    for parameter, form in run.execution.inputs.items():
-        bound.arguments[parameter] = run.vault.get(payload_from_json(form))
-    return bound.args, bound.kwargs

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from kitaru.engine.arguments import flow_inputs
 from kitaru.engine.attempts import execute
 from kitaru.engine.calls import Call, CallSpec
 from kitaru.engine.jobs import CallFuture
-from kitaru.engine.run import Run, flow_inputs
+from kitaru.engine.run import Run
 from kitaru.engine.scope import Branch, FlowScope, current_scope
 from kitaru.engine.waiting import Pending
 from kitaru.engine.waiting_run import WaitingRun

@@ -59,14 +59,15 @@ class ArtifactRef(Model):
             )
         return self._loader
 
-    def load(self) -> Any:
-        """The value.
+    def load(self, *, plain: bool = False) -> Any:
+        """The value; ``plain``: as dicts, lists and scalars, without the classes of who wrote it.
 
         Raises:
             KitaruStateError: when this reference was not made by a client.
             KitaruBackendError: when its bytes are gone or damaged.
+            KitaruUsageError: it is a pickle, and ``plain`` or the settings allow none.
         """
-        return self._reader()()
+        return self._reader()(plain=plain)
 
     def open(self) -> BinaryIO:
         """A value of bytes, or of text in UTF-8, as a file that is read from its beginning to its end.

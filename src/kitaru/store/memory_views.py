@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kitaru.errors import KitaruConflictError
+from kitaru.store.memory_protocol import MemoryStore
 from kitaru.store.memory_records import Scope, VersionRecord
-from kitaru.store.protocol import MemoryStore
 
 ALL = 1_000_000
 """More keys than a scope that is read as a whole can have."""

@@ -13,6 +13,16 @@ _ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Make the tables."""
+    _make_tables()
+    _make_audit()
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("CREATE VIRTUAL TABLE memory_text USING fts5(body)")
+    else:
+        op.execute("CREATE TABLE memory_text (rowid BIGINT PRIMARY KEY, body TSVECTOR NOT NULL)")
+        op.execute("CREATE INDEX memory_text_body ON memory_text USING gin (body)")
+
+
+def _make_tables() -> None:
     op.create_table(
         "memory_scopes",
         sa.Column("scope_id", _ROW_ID, sa.Identity(), primary_key=True),
@@ -59,6 +69,9 @@ def upgrade() -> None:
         sqlite_where=written,
         postgresql_where=written,
     )
+
+
+def _make_audit() -> None:
     op.create_table(
         "memory_audit",
         sa.Column("audit_id", _ROW_ID, sa.Identity(), primary_key=True),
@@ -69,8 +82,3 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Double[float](), nullable=False),
     )
     op.create_index("memory_audit_by_scope", "memory_audit", ["scope_type", "scope", "audit_id"])
-    if op.get_bind().dialect.name == "sqlite":
-        op.execute("CREATE VIRTUAL TABLE memory_text USING fts5(body)")
-    else:
-        op.execute("CREATE TABLE memory_text (rowid BIGINT PRIMARY KEY, body TSVECTOR NOT NULL)")
-        op.execute("CREATE INDEX memory_text_body ON memory_text USING gin (body)")
