@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Literal, cast
 
+from kitaru.store.memory_records import MemoryWrite
 from kitaru.store.protocol import Store
 from kitaru.store.records import Append, Finish, NewExecution
 
@@ -46,17 +47,20 @@ Watch = Callable[[Boundary, Moment, tuple[Any, ...]], None]
 
 def watched(store: Store, watch: Watch) -> Store:
     """The store, with ``watch`` called just before and just after each commit, with the method's arguments."""
-    return cast("Store", _Watched(store, watch))
+    return cast("Store", _Watched(store, watch, BOUNDARIES))
 
 
 class _Watched:
-    def __init__(self, store: Store, watch: Watch) -> None:
+    def __init__(self, store: Any, watch: Watch, boundaries: tuple[str, ...]) -> None:
         self._store = store
         self._watch = watch
+        self._boundaries = boundaries
 
     def __getattr__(self, name: str) -> Any:
         plain = getattr(self._store, name)
-        if name not in BOUNDARIES:
+        if name == "memory":
+            return _Watched(plain, self._watch, ("write",))
+        if name not in self._boundaries:
             return plain
         watch = self._watch
 
@@ -79,6 +83,8 @@ def _told(subject: object) -> str:
         parts += [f"attempt {attempt.call_id} {attempt.attempt}" for attempt in subject.attempts]
         parts += [f"{wait.kind} {wait.call_id}" for wait in subject.waits]
         return ", ".join(parts)
+    if isinstance(subject, MemoryWrite):
+        return f"memory {subject.key}"
     if isinstance(subject, NewExecution):
         return subject.flow_name
     if isinstance(subject, Finish):
