@@ -51,6 +51,11 @@ EXPECTED = {
         "It is published.",
         "[('writer', 1), ('writer', 1), ('writer', 1)]",
     ],
+    "memory_notes": [
+        "Where is my parcel? (I know 0 things)",
+        "And my refund? (I know 1 things)",
+        "it knew version 1 and left version 2",
+    ],
     "testing_flows": ['26 deaths at 13 commits, always "published a text about tea"'],
 }
 
