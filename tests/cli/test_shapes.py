@@ -77,7 +77,7 @@ SHAPES: dict[str, tuple[str, str]] = {}
 
 def test_every_answer_is_as_documented(python: Python) -> None:
     SHAPES.update({command: (form, told) for command, form, told in ROW.findall(PAGE)})
-    assert len(SHAPES) == 42
+    assert len(SHAPES) == 43
     python.script(SCRIPT, "flows.py")
     asked(python, "status")
     asked(python, "info")
@@ -109,6 +109,7 @@ def test_every_answer_is_as_documented(python: Python) -> None:
     asked(python, "memory purge-scope", *team, "--include-deleted")
     asked(python, "model register", "fast", "--model", "google/gemini-2.5-flash")
     asked(python, "model list")
+    asked(python, "mcp install", "cursor")
     asked(python, "model delete", "fast")
     asked(python, "executions input", first, "--value", "true")
     asked(python, "executions watch", first)

@@ -10,7 +10,7 @@ import typer
 
 from kitaru import __version__
 from kitaru.backend import distrust_data
-from kitaru.cli import artifacts, executions, memory, models, project, running, secrets, steering
+from kitaru.cli import artifacts, executions, mcp, memory, models, project, running, secrets, steering
 from kitaru.errors import KitaruError, KitaruUsageError
 from kitaru.redaction import redactor
 
@@ -50,6 +50,7 @@ steering.register(group)
 app.add_typer(group, name="executions")
 artifacts.register(app)
 memory.register(app)
+mcp.register(app)
 models.register(app)
 secrets.register(app)
 

@@ -145,6 +145,14 @@ class Reading:
         page.cursor = following_page
         return page
 
+    def cursor_after(self, exec_id: str) -> str:
+        """The cursor of the page that begins behind an execution.
+
+        Raises:
+            KitaruStateError: for an unknown id.
+        """
+        return f"{self._backend.store.execution(exec_id).created_at!r}/{exec_id}"
+
     def latest(self, flow: str | None = None) -> Execution:
         """The newest execution (of a flow), with its calls.
 

@@ -41,9 +41,7 @@ def kitaru_executions_list(
 ) -> list[Json]:
     """List executions, newest first, without their calls."""
     client = KitaruClient()
-    cursor = None
-    if after is not None:
-        cursor = f"{client.executions.get(after).created_at.timestamp()!r}/{after}"
+    cursor = None if after is None else client.executions.cursor_after(after)
     page = client.executions.list(flow=flow, status=status, stack=stack, limit=limit or 20, cursor=cursor)
     return items(page, "checkpoints", "artifacts", "running_calls", "pending_wait", "spec")
 
@@ -54,7 +52,7 @@ def kitaru_executions_get(
         str | None, Field(description="A call's id or name: what was known when it began, in place of all.")
     ] = None,
 ) -> Json:
-    """Show an execution: its inputs, its calls with their outputs' previews, what it waits for, why it failed, its cost."""
+    """Show an execution: inputs, calls with previews of their outputs, what it waits for, why it failed, its cost."""
     client = KitaruClient()
     if at is not None:
         return item(client.executions.at(exec_id, at))
