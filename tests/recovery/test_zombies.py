@@ -83,12 +83,23 @@ if __name__ == "__main__":
 """
 
 
-def test_a_child_is_started_once_over_a_kill(both: Stage) -> None:
+def suspended(stage: Stage, exec_id: str) -> None:
+    """As if its runner had released the compute in the moment before it died."""
+    with closing(open_store(stage.database_url, clock=lambda: time.time() + 3600)) as store:
+        taken = store.take(exec_id, "elsewhere/1/0", 0.0)
+        assert taken is not None
+        assert store.suspend(exec_id, taken.epoch, 0.0)
+
+
+@pytest.mark.parametrize("asleep", [False, True])
+def test_a_child_is_started_once_over_a_kill(both: Stage, asleep: bool) -> None:
     process = both.python.start(both.write(FAMILY))
     wait_until(lambda: both.ran() == ["inside"], "the child's checkpoint")
     process.kill_group()
     both.open("gate")
     (found,) = both.client.executions.list(flow="parent")
+    if asleep:
+        suspended(both, found.exec_id)
     both.resume(found.exec_id)
     done = both.until(found.exec_id, "completed")
     assert done.result is not None

@@ -88,7 +88,7 @@ def test_what_is_no_database_is_told(file: Path, spoil: Callable[[Path], None], 
 def test_a_damaged_database_is_told(file: Path) -> None:
     store = open_store(f"sqlite:///{file}")
     held(store)
-    append(store, *(call(seq, inputs={"text": "x" * 900}) for seq in range(1, 200)))
+    append(store, *(call(seq, inputs={"text": "x" * 900}) for seq in range(1, 1000)))
     store.close()
     size = file.stat().st_size
     with file.open("r+b") as opened:

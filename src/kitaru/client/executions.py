@@ -96,7 +96,7 @@ class Executions(Reading):
 
     def resume(self, exec_id: str, budget_usd: float | None = None) -> Execution:
         """Go on with an execution whose runner died, whose wait was answered, or whose budget was spent, in a detached
-        local runner.
+        local runner. Of one that waits for a child whose runner died, the child goes on.
 
         Args:
             exec_id: the execution.
@@ -121,13 +121,30 @@ class Executions(Reading):
         if row.status is Status.RUNNING:
             refuse_running(self._backend, row)
         elif exec_id not in self._backend.store.wakeable(limit=ALL):
-            raise KitaruStateError(self._what_it_waits_for(row))
+            orphan = self._orphan_of(row)
+            if orphan is None:
+                raise KitaruStateError(self._what_it_waits_for(row))
+            self.resume(orphan)
+            return self.get(exec_id)
         # A database that cannot be written is told here, and not in the runner's log alone.
         self._backend.store.merge_metadata(exec_id, {})
         launched_at = self._backend.store.now()
         self._launch(row)
         following.until_taken(self._backend.store, row, launched_at)
         return self.get(exec_id)
+
+    def _orphan_of(self, row: ExecutionRecord) -> str | None:
+        """A child that it waits for, or that one of those waits for, whose runner died."""
+        for wait in self._backend.store.waits(row.exec_id):
+            if wait.status != "pending" or wait.child_exec_id is None:
+                continue
+            child = self._backend.store.execution(wait.child_exec_id)
+            if child.status is Status.RUNNING and owner_of(self._backend, child) is None:
+                return child.exec_id
+            found = self._orphan_of(child)
+            if found is not None:
+                return found
+        return None
 
     def _what_it_waits_for(self, row: ExecutionRecord) -> str:
         pending = [w for w in self._backend.store.waits(row.exec_id) if w.status == "pending"]
