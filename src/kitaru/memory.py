@@ -218,13 +218,23 @@ def history(key: str) -> builtins.list[MemoryEntry]:
     return _read("history", {"key": key}, lambda view: view.history(key))
 
 
-def search(query: str) -> builtins.list[MemoryEntry]:
+def search(query: str, scope: str | None = None, scope_type: str | None = None) -> builtins.list[MemoryEntry]:
     """The keys whose key or value has all words of the query, best first.
 
+    Args:
+        query: words.
+        scope: where to look; default: where the other functions read and write.
+        scope_type: ``namespace`` (the default where a scope is named), ``flow`` or ``execution``.
+
     Raises:
+        KitaruUsageError: for a scope that cannot be.
         KitaruContextError, KitaruStateError: as ``get``.
+
+    Example:
+        >>> # in a flow: [entry.key for entry in kitaru.memory.search("green tea", scope="team")]
     """
-    return _read("search", {"query": query}, lambda view: found_in(view, query))
+    where = None if scope is None else remembering.checked_scope(scope, scope_type)
+    return _read("search", {"query": query}, lambda view: found_in(view, query), where)
 
 
 def found_in(view: MemoryView, query: str) -> builtins.list[VersionRecord]:
@@ -259,19 +269,22 @@ def as_of(exec_id: str, checkpoint: str | None = None) -> builtins.list[MemoryEn
 
 
 def _read(
-    what: str, given: dict[str, Any], look: Callable[[MemoryView], builtins.list[VersionRecord]]
+    what: str,
+    given: dict[str, Any],
+    look: Callable[[MemoryView], builtins.list[VersionRecord]],
+    where: Scope | None = None,
 ) -> builtins.list[MemoryEntry]:
     flow = _flow_scope(what)
     if flow is None:
         return [
             remembering.entry(one)
-            for one in look(MemoryView(backend().store.memory, _configured(), None, None))
+            for one in look(MemoryView(backend().store.memory, where or _configured(), None, None))
         ]
     memory = _of(flow)
     return memory.read(
         flow.branch,
         what,
-        memory.scope,
+        where or memory.scope,
         given,
         lambda view: [remembering.entry(one) for one in look(view)],
     )

@@ -93,10 +93,11 @@ def test_scopes_of_its_own_and_others(client: KitaruClient) -> None:
         memory.configure(scope="team")
         memory.set("k", "ours")
         memory.configure(scope_type="flow")
-        return [memory.get("k"), [entry.key for entry in memory.search("ours")]]
+        found = [[entry.key for entry in memory.search("ours", scope)] for scope in (None, "team")]
+        return [memory.get("k"), *found]
 
     handle = scoped.run()
-    assert handle.wait() == [None, []]
+    assert handle.wait() == [None, [], ["k"]]
     assert {(s.scope_type, s.scope) for s in client.memories.scopes()} == {
         ("execution", handle.exec_id),
         ("namespace", "team"),
