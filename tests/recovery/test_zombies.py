@@ -95,9 +95,11 @@ def suspended(stage: Stage, exec_id: str) -> None:
 def test_a_child_is_started_once_over_a_kill(both: Stage, asleep: bool) -> None:
     process = both.python.start(both.write(FAMILY))
     wait_until(lambda: both.ran() == ["inside"], "the child's checkpoint")
+    (found,) = both.client.executions.list(flow="parent")
+    with closing(open_store(both.database_url)) as store:
+        wait_until(lambda: store.waits(found.exec_id), "the parent to wait for its child")
     process.kill_group()
     both.open("gate")
-    (found,) = both.client.executions.list(flow="parent")
     if asleep:
         suspended(both, found.exec_id)
     both.resume(found.exec_id)
